@@ -338,7 +338,7 @@ mqtt_e2e_status mqtt_e2e_open(mqtt_e2e_session *session, const mqtt_e2e_topic *t
  * Seals a request, and opens it for `timeout_ms` (0 = 10 s) or until mqtt_e2e_close. Subscribe to the reply topic of
  * request->stream first. *request names it. BUSY: options.requests are open already; else as mqtt_e2e_seal.
  */
-mqtt_e2e_status mqtt_e2e_ask(mqtt_e2e_session *session, const mqtt_e2e_topic *topic, const void *payload,
+mqtt_e2e_status mqtt_e2e_request(mqtt_e2e_session *session, const mqtt_e2e_topic *topic, const void *payload,
                              size_t len, uint8_t *packet, size_t size, int64_t now_ms, uint32_t timeout_ms,
                              size_t *packet_len, mqtt_e2e_id *request);
 
@@ -366,7 +366,7 @@ mqtt_e2e_status mqtt_e2e_reply(mqtt_e2e_session *session, const mqtt_e2e_topic *
 
 /* Seals a time request, to be published on the topic prepared from "~time", after subscribing to the reply topic of
  * our stream (mqtt_e2e_own_stream). Its answer counts for 4 s; the first one sets the clock. */
-mqtt_e2e_status mqtt_e2e_time_ask(mqtt_e2e_session *session, const mqtt_e2e_topic *topic, uint8_t *packet,
+mqtt_e2e_status mqtt_e2e_time_request(mqtt_e2e_session *session, const mqtt_e2e_topic *topic, uint8_t *packet,
                                   size_t size, int64_t now_ms, size_t *packet_len);
 
 /* For a time source: answers a request that mqtt_e2e_open called TIME_ASKED, at most once a second (else BUSY) for each

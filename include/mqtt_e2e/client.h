@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MQTT_E2E_CLIENT_H
+#define MQTT_E2E_CLIENT_H
+/*
+ * The client for hosts: a session (session.h) joined to MQTT over libmosquitto.
+ *
+ * It connects and reconnects by itself, keeps plaintext in a bounded queue while it is offline and seals when
+ * the message goes out, hides topics, opens what arrives, and calls back for what was accepted.
+ *
+ * It runs in the caller's loop, in one thread, and never calls back from another:
+ *
+ *     mqtt_e2e_client *client = mqtt_e2e_client_new(&options, &error);
+ *     mqtt_e2e_client_subscribe(client, "iot/#", 1, on_message, NULL, &error);
+ *     while (running)
+ *         mqtt_e2e_client_wait(client, -1);
+ *     mqtt_e2e_client_free(client);
+ *
+ * or, in a loop of your own: poll mqtt_e2e_client_fd for reading, at most mqtt_e2e_client_timeout
+ * milliseconds, then call mqtt_e2e_client_loop.
+ *
+ * Strings and payloads given to a call are copied. What a callback is handed lives until it returns. Callbacks
+ * may call any function here but mqtt_e2e_client_free and mqtt_e2e_client_loop.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "session.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What went wrong, for people: what, with what value, and what to do next. Lower case, no full stop; `hint` may
+ * be empty. Never holds a secret. */
+typedef struct {
+    char text[256];
+    char hint[256];
+} mqtt_e2e_error;
+
+/* ---- Key files --------------------------------------------------------------------------------- */
+
+#define MQTT_E2E_HOSTS_MAX 8
+
+typedef struct {
+    char name[256]; /* host name, or address without brackets */
+    uint16_t port;  /* 0 = the default: 1883, or 8883 with TLS */
+} mqtt_e2e_host;
+
+/* What one line `mqtt-e2e://KEY@host:port,.../base?name=...&tls=1&user=...&password=...&plain=1` sets up. */
+typedef struct {
+    uint8_t key[32];
+    size_t key_len; /* 16 or 32 */
+    mqtt_e2e_host hosts[MQTT_E2E_HOSTS_MAX];
+    size_t host_count; /* 0: none named, which means localhost */
+    bool base_given;
+    char base[256]; /* may be "" where given */
+    char name[256]; /* "" = none */
+    char user[256];
+    char password[256];
+    bool tls;
+    bool plain_topics;
+    bool others_can_read; /* the file's mode lets group or others read it: warn */
+} mqtt_e2e_config;
+
+/* Reads the text of a key file: comments, and one line with a URI or a bare key (32 or 64 hex digits, or base64 or base64url of
+ * 16 or 32 bytes). False: *error says why, *config is wiped. */
+bool mqtt_e2e_config_parse(const char *text, size_t len, mqtt_e2e_config *config, mqtt_e2e_error *error);
+
+/* The same from a file; `path` NULL takes the default place: $MQTT_E2E_KEY_FILE, else
+ * $XDG_CONFIG_HOME/mqtt-e2e/key, else ~/.config/mqtt-e2e/key; "-" reads standard input. */
+bool mqtt_e2e_config_load(const char *path, mqtt_e2e_config *config, mqtt_e2e_error *error);
+
+/* The default place, to `out`. False: no home directory is known. */
+bool mqtt_e2e_config_path(char *out, size_t size);
+
+/* The URI of a config, NUL-terminated, to `out` (holds the key: wipe it). Returns its length; 0 if it does not fit. */
+size_t mqtt_e2e_config_uri(const mqtt_e2e_config *config, char *out, size_t size);
+
+void mqtt_e2e_config_wipe(mqtt_e2e_config *config);
+
+/* ---- Options ----------------------------------------------------------------------------------- */
+
+typedef struct mqtt_e2e_client mqtt_e2e_client;
+
+/* A change of a broker's connection. */
+typedef enum {
+    MQTT_E2E_CONNECTED,    /* session up; subscriptions are being made again */
+    MQTT_E2E_DISCONNECTED, /* lost; a reconnect follows after `retry_ms` */
+    MQTT_E2E_FAILED        /* could not connect, or was refused; a reconnect follows after `retry_ms` */
+} mqtt_e2e_client_event;
+
+typedef struct {
+    const char *broker; /* "host:port" */
+    const char *why;    /* for people; "" when connected */
+    uint32_t retry_ms;
+    int code; /* CONNACK return or reason code where there was one, else 0 */
+} mqtt_e2e_broker_news;
+
+/* One packet that arrived. */
+typedef struct {
+    const mqtt_e2e_message *message;
+    const char *broker; /* "host:port" that it came from */
+    const char *wire_topic;
+    size_t packet_len;
+    int qos;
+    bool retain; /* the broker's flag, which proves nothing */
+    uint16_t mid;
+    mqtt_e2e_status status;
+} mqtt_e2e_delivery;
+
+typedef void (*mqtt_e2e_on_message)(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, void *context);
+
+typedef struct {
+    mqtt_e2e_options session; /* crypto, base, pad size, skew, table sizes ...; own_clock_ms must be unset.
+                               * Defaults here: OpenSSL, 4,096 streams, 256 requests, longest packet 16 MiB */
+    const mqtt_e2e_host *hosts; /* none: localhost. Today the first one that works is used; see docs/DESIGN.md */
+    size_t host_count;
+    const char *user;
+    const char *password;
+
+    const char *client_id; /* at most 23 alphanumerics on strict brokers. NULL: random, or made from key and name */
+    const char *name;      /* a named node has a lasting client id, made from the key and the name */
+    bool persistent;       /* clean start off: the broker queues for us while we are away. Needs client_id or name */
+    uint32_t session_expiry; /* seconds, MQTT 5 only, where persistent; UINT32_MAX = never */
+    int mqtt_version;      /* 4 (3.1.1, default) or 5; 3 for 3.1 */
+    uint16_t keep_alive;   /* seconds, default 60 */
+    const char *bind_address; /* local address, or NULL */
+    const char *proxy;        /* socks5h://[user[:password]@]host[:port], or NULL */
+
+    bool tls;              /* verified against capath, unless told otherwise */
+    const char *ca_file;
+    const char *ca_path;   /* default /etc/ssl/certs */
+    const char *cert_file; /* ours, with tls_key_file */
+    const char *tls_key_file;
+    bool insecure; /* do not check the server's host name */
+
+    size_t queue_messages; /* bound of the queue, default 1,000 */
+    size_t queue_bytes;    /* and of its payloads, default 16 MiB */
+    uint16_t inflight;     /* QoS 1 and 2 messages under way, default 100 */
+    uint32_t backoff_min_ms, backoff_max_ms; /* reconnect, jittered exponential; default 500 and 30,000 */
+    bool time_source;        /* answer nodes that have no clock (§6) */
+    int64_t clock_offset_ms; /* added to the system's clock: for tests, and hosts whose clock can't be set */
+
+    void (*on_event)(mqtt_e2e_client *client, mqtt_e2e_client_event event, const mqtt_e2e_broker_news *news,
+                     void *context);
+    mqtt_e2e_on_message on_refused; /* a packet that was refused: delivery->status says why */
+    /* A message was published: QoS 0 written, 1 and 2 acknowledged by the broker; or `error` says that it never will be. */
+    void (*on_published)(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error, void *context);
+    void (*on_subscribed)(mqtt_e2e_client *client, const char *filter, bool granted, int qos, void *context);
+    void (*on_debug)(mqtt_e2e_client *client, const char *text, void *context);
+    void *context; /* of the on_* above */
+} mqtt_e2e_client_options;
+
+/* Defaults for all; the key stays to be set (session.key, session.key_len). */
+void mqtt_e2e_client_defaults(mqtt_e2e_client_options *options);
+
+/* Takes over key, hosts, base, name, user, password, TLS and topic mode of a key file. `config` must outlive
+ * mqtt_e2e_client_new, not the client. */
+void mqtt_e2e_client_use(mqtt_e2e_client_options *options, const mqtt_e2e_config *config);
+
+/* ---- The client --------------------------------------------------------------------------------- */
+
+/* Makes a client and starts to connect. NULL: *error says why. */
+mqtt_e2e_client *mqtt_e2e_client_new(const mqtt_e2e_client_options *options, mqtt_e2e_error *error);
+
+/* Disconnects at once (use mqtt_e2e_client_drain first to lose nothing), wipes and frees. NULL is allowed. */
+void mqtt_e2e_client_free(mqtt_e2e_client *client);
+
+/* Queues a message; sealed when it goes out. `retain` makes it a lasting message (§3). *ticket (may be NULL) names it
+ * in on_published. False: the queue is full, the topic is bad, or the payload too long; nothing was queued. */
+bool mqtt_e2e_client_publish(mqtt_e2e_client *client, const char *topic, const void *payload, size_t len,
+                             int qos, bool retain, uint64_t *ticket, mqtt_e2e_error *error);
+
+/* Calls back for every accepted message on a topic that the filter matches, once for each matching
+ * subscription. Also after every reconnect. Subscribing again to the same filter replaces the callback. */
+bool mqtt_e2e_client_subscribe(mqtt_e2e_client *client, const char *filter, int qos,
+                               mqtt_e2e_on_message callback, void *context, mqtt_e2e_error *error);
+
+bool mqtt_e2e_client_unsubscribe(mqtt_e2e_client *client, const char *filter, mqtt_e2e_error *error);
+
+/* How a request ended, or went on. */
+typedef enum {
+    MQTT_E2E_ANSWERED, /* a reply: `delivery` has it. More may come until the timeout, or a close */
+    MQTT_E2E_TIMED_OUT /* no (further) reply within the timeout: last call. `delivery` is NULL */
+} mqtt_e2e_answer;
+
+/* Returns whether to go on waiting for further replies; false closes the request. */
+typedef bool (*mqtt_e2e_on_reply)(mqtt_e2e_client *client, mqtt_e2e_answer answer,
+                                  const mqtt_e2e_delivery *delivery, void *context);
+
+/* Queues a request; sealed when it goes out, after the reply topic is subscribed to. The timeout (0 = 10 s) counts from
+ * this call. */
+bool mqtt_e2e_client_request(mqtt_e2e_client *client, const char *topic, const void *payload, size_t len,
+                             int qos, uint32_t timeout_ms, mqtt_e2e_on_reply callback, void *context,
+                             mqtt_e2e_error *error);
+
+/* Queues a reply to a request that a callback was handed (message->id), to be given within the callback or later. */
+bool mqtt_e2e_client_reply(mqtt_e2e_client *client, const mqtt_e2e_id *request, const void *payload, size_t len,
+                           int qos, mqtt_e2e_error *error);
+
+/* ---- The loop ----------------------------------------------------------------------------------- */
+
+/* One epoll descriptor, whatever the number of brokers: readable when mqtt_e2e_client_loop has something to do. */
+int mqtt_e2e_client_fd(const mqtt_e2e_client *client);
+
+/* Milliseconds until mqtt_e2e_client_loop has something to do even if the descriptor is not readable; -1 = no need. */
+int mqtt_e2e_client_timeout(const mqtt_e2e_client *client);
+
+/* Does what is due, without waiting: reads, writes, reconnects, calls back. */
+void mqtt_e2e_client_loop(mqtt_e2e_client *client);
+
+/* Waits for at most `timeout_ms` (-1 = for ever) for something to do, and does it. Returns early on a signal. */
+void mqtt_e2e_client_wait(mqtt_e2e_client *client, int timeout_ms);
+
+/* Runs the loop until all that was queued is published, or `timeout_ms` are over. True: nothing is left. */
+bool mqtt_e2e_client_drain(mqtt_e2e_client *client, int timeout_ms);
+
+/* ---- Looking inside ------------------------------------------------------------------------------ */
+
+bool mqtt_e2e_client_connected(const mqtt_e2e_client *client); /* to any broker */
+size_t mqtt_e2e_client_queued(const mqtt_e2e_client *client);  /* messages not published yet, those in flight included */
+int64_t mqtt_e2e_client_now(const mqtt_e2e_client *client);    /* UTC in milliseconds, with clock_offset_ms */
+const mqtt_e2e_session *mqtt_e2e_client_session(const mqtt_e2e_client *client);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,183 @@
+'use strict';
+// The receiver of §4 as plainly as it can be written: every stream remembers every counter that it accepted, so
+// the window decides only what is refused for age. Nothing here is meant to be fast or small.
+
+const { hex, b64u, be, join } = require('./bytes');
+const { schedule, streamId } = require('./keys');
+const { OVERHEAD, KIND, unmask, open, parseInner } = require('./packet');
+const { logicalTopic } = require('./topics');
+
+const BINDING = 16; // stream id and counter of the request that a reply answers
+const LASTING_TOPICS = 1024;
+const TIME_REPLY_WITHIN = 4000;
+
+class Receiver {
+  // floor_ms is null for a node without a clock: its floor is the time that it learns.
+  constructor(setup) {
+    this.keys = schedule(Buffer.from(setup.key, 'hex'));
+    this.mode = { keys: this.keys, base: setup.base ?? this.keys.base, plain: setup.plain };
+    this.setup = setup;
+    this.floor = setup.floor_ms;
+    this.table = new Map();
+    this.requests = new Map(); // binding in hex → when it ends; Infinity for none
+    this.timeRequest = null; // {binding, at} by the monotonic clock
+    this.lastLasting = new Map(); // topic → newest time handed on
+    this.everAccepted = new Set(); // proof that nothing is accepted twice
+    this.counter = 0;
+    this.startStream(setup.own_stream);
+  }
+
+  startStream({ random, time, hint }) {
+    const input = { random: Buffer.from(random, 'hex'), time, hint: Buffer.from(hint, 'hex') };
+    this.own = streamId(this.keys, input);
+    this.counter = 0;
+  }
+
+  binding(counter) {
+    return join(this.own, be(counter, 4));
+  }
+
+  replyTopic() {
+    return `~reply/${b64u(this.own)}`;
+  }
+
+  // Sends a request; the packet itself is of no interest here. Returns its counter.
+  request(now, timeout) {
+    this.requests.set(hex(this.binding(this.counter)), now + timeout);
+    return this.counter++;
+  }
+
+  close(counter) {
+    this.requests.delete(hex(this.binding(counter)));
+  }
+
+  askTime(mono) {
+    this.timeRequest = { binding: hex(this.binding(this.counter)), at: mono };
+    return this.counter++;
+  }
+
+  learnTime(now) {
+    this.floor ??= now;
+  }
+
+  // Rules 0 to 9 in order. Returns what the receiver says of the packet.
+  receive({ now, mono, wire, packet }) {
+    if (now !== null) this.learnTime(now);
+    const topic = logicalTopic(this.mode, wire);
+    if (topic === null) return { status: 'forged' }; // 0
+    if (packet.length < OVERHEAD || packet.length > this.setup.longest_packet) return { status: 'malformed' }; // 1
+
+    const { stream, counter } = unmask(this.keys, packet);
+    if (stream.equals(this.own)) return { status: 'own' }; // 2
+    const known = this.table.get(hex(stream));
+    if (known && this.alreadySeen(known, counter)) return { status: 'replay' }; // 3
+    const inner = open(this.keys, { topic, stream, counter, packet });
+    if (inner === null) return { status: 'forged' }; // 4
+
+    const text = parseInner(inner);
+    if (text.kind > KIND.lasting) return { status: 'unsupported' }; // 5
+    if (text.length > text.room) return { status: 'malformed' };
+    const payload = text.rest.subarray(0, text.length);
+    const message = {
+      status: 'accepted', topic, kind: text.kind, time: text.time, stream: hex(stream), counter,
+      payload: hex(payload), padding: text.room - text.length, old: false,
+    };
+    if (text.kind === KIND.reply) { // 6
+      if (payload.length < BINDING) return { status: 'malformed' };
+      const binding = hex(payload.subarray(0, BINDING));
+      if (this.timeRequest?.binding === binding) return this.takeTime(message, mono);
+      if (!this.isOpen(binding, now)) return { status: 'unasked' };
+    }
+    const refusal = this.refuseByClock(text.time, now) ?? this.refuseByFloor(text.time, known); // 7, 8
+    if (refusal) return this.oldLasting(message, refusal) ?? refusal;
+    this.accept(message, known); // 9
+    return message;
+  }
+
+  alreadySeen(stream, counter) {
+    return stream.full || counter <= stream.highest - this.setup.window || stream.accepted.has(counter);
+  }
+
+  isOpen(binding, now) {
+    const ends = this.requests.get(binding);
+    return ends !== undefined && (now === null || now < ends);
+  }
+
+  refuseByClock(time, now) {
+    if (now === null) return { status: 'no_clock' };
+    const earliest = now - this.setup.clock_skew_ms;
+    const latest = now + this.setup.clock_lead_ms;
+    if (time < earliest) return { status: 'stale', off_by_ms: earliest - time };
+    if (time > latest) return { status: 'future', off_by_ms: time - latest };
+    return null;
+  }
+
+  refuseByFloor(time, known) {
+    const floor = known ? known.ownFloor : this.floor;
+    return time <= floor ? { status: 'stale', off_by_ms: floor + 1 - time } : null;
+  }
+
+  // The exception for lasting messages (§3): state stays as it is, but for the topic's newest time.
+  oldLasting(message, refusal) {
+    if (!this.setup.lasting || message.kind !== KIND.lasting || refusal.status !== 'stale') return null;
+    const newest = this.lastLasting.get(message.topic);
+    if (newest !== undefined && message.time <= newest) return null;
+    if (!this.rememberLasting(message)) return null;
+    return { ...message, old: true };
+  }
+
+  rememberLasting({ topic, time }) {
+    const newest = this.lastLasting.get(topic);
+    if (newest === undefined && this.lastLasting.size >= LASTING_TOPICS) return false;
+    this.lastLasting.set(topic, Math.max(newest ?? time, time));
+    return true;
+  }
+
+  accept(message, known) {
+    const { stream, counter, time } = message;
+    const id = `${stream}/${counter}`;
+    if (this.everAccepted.has(id)) throw new Error(`${id} accepted twice: the protocol is broken`);
+    this.everAccepted.add(id);
+    const entry = known ?? this.enter(stream, { full: false, accepted: new Set(), highest: counter, newest: time });
+    entry.accepted.add(counter);
+    entry.highest = Math.max(entry.highest, counter);
+    entry.newest = Math.max(entry.newest, time);
+    if (this.setup.lasting && message.kind === KIND.lasting) this.rememberLasting(message);
+  }
+
+  // The floor rises before the new stream takes it as its own.
+  enter(stream, entry) {
+    if (this.table.size === this.setup.streams) this.evict();
+    entry.ownFloor = this.floor;
+    this.table.set(stream, entry);
+    return entry;
+  }
+
+  evict() {
+    const byAge = [...this.table].sort(([, a], [, b]) => a.newest - b.newest);
+    const [stream, { newest }] = byAge[0];
+    if (byAge[1]?.[1].newest === newest) throw new Error('which one goes is not specified: change the scenario');
+    this.table.delete(stream);
+    this.floor = Math.max(this.floor, newest);
+  }
+
+  // A new stream of our own; the former one stays in the table as full.
+  renew(now, input) {
+    this.enter(hex(this.own), { full: true, accepted: new Set(), highest: 0, newest: now });
+    this.requests.clear();
+    this.startStream(input);
+  }
+
+  // §6: one reply, within 4 s, sets the clock to the reply's time plus half the round trip.
+  takeTime(message, mono) {
+    const trip = mono - this.timeRequest.at;
+    if (trip > TIME_REPLY_WITHIN) return { status: 'unasked' };
+    if (message.time === 0) return { status: 'malformed' };
+    this.timeRequest = null;
+    const clock = message.time + trip / 2;
+    this.learnTime(clock);
+    return { ...message, clock_ms: clock };
+  }
+}
+
+module.exports = { Receiver };
