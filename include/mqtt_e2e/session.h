@@ -361,7 +361,7 @@ mqtt_e2e_status mqtt_e2e_reply(mqtt_e2e_session *session, const mqtt_e2e_topic *
 /*
  * A device that has no UTC sets options.own_clock_ms and passes, as now_ms, milliseconds since any start (uptime,
  * counted also while asleep; never 0 or less). It sends and accepts nothing until it learns the time: from a peer, by
- * mqtt_e2e_time_ask and the answer that mqtt_e2e_open gets, asked again every hour; or from mqtt_e2e_set_clock.
+ * mqtt_e2e_time_request and the answer that mqtt_e2e_open gets, asked again every hour; or from mqtt_e2e_set_clock.
  */
 
 /* Seals a time request, to be published on the topic prepared from "~time", after subscribing to the reply topic of
