@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* What people read: errors, hints, warnings, colours. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static bool quiet;
+
+void cli_be_quiet(void)
+{
+    quiet = true;
+}
+
+const char *cli_paint(FILE *stream, cli_style style)
+{
+    static const char *const codes[] = {
+        [CLI_PLAIN] = "\033[0m", [CLI_BOLD] = "\033[1m",   [CLI_DIM] = "\033[2m",
+        [CLI_RED] = "\033[31m",  [CLI_GREEN] = "\033[32m", [CLI_YELLOW] = "\033[33m"};
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    if ((no_color && *no_color) || !term || strcmp(term, "dumb") == 0 || !isatty(fileno(stream)))
+        return "";
+    return codes[style];
+}
+
+/* Topics, host names and reasons come from others: nothing of them may steer the terminal. Control characters,
+ * C0 and C1 (the latter two bytes in UTF-8), become question marks. */
+static void tame(char *text)
+{
+    for (unsigned char *p = (unsigned char *)text; *p; p++) {
+        if (*p < 0x20 || *p == 0x7F)
+            *p = '?';
+        else if (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0)
+            p[0] = p[1] = '?';
+    }
+}
+
+static void say(const char *label, cli_style style, const char *format, va_list args)
+{
+    char text[2048];
+    vsnprintf(text, sizeof text, format, args);
+    tame(text);
+    const char *on = cli_paint(stderr, style), *off = *on ? cli_paint(stderr, CLI_PLAIN) : "";
+    fprintf(stderr, "%s%s%s%s\n", on, label, off, text);
+}
+
+void cli_error(const char *format, ...)
+{
+    va_list args;
+    if (quiet)
+        return;
+    va_start(args, format);
+    say("mqtt-e2e: ", CLI_RED, format, args);
+    va_end(args);
+}
+
+void cli_hint(const char *format, ...)
+{
+    va_list args;
+    if (quiet)
+        return;
+    va_start(args, format);
+    say("mqtt-e2e: hint: ", CLI_DIM, format, args);
+    va_end(args);
+}
+
+void cli_warning(const char *format, ...)
+{
+    va_list args;
+    if (quiet)
+        return;
+    va_start(args, format);
+    say("mqtt-e2e: warning: ", CLI_YELLOW, format, args);
+    va_end(args);
+}
+
+void cli_note(const char *format, ...)
+{
+    va_list args;
+    if (quiet)
+        return;
+    va_start(args, format);
+    say("", CLI_PLAIN, format, args);
+    va_end(args);
+}
+
+void cli_tell(const mqtt_e2e_error *error)
+{
+    cli_error("%s", error->text);
+    if (error->hint[0])
+        cli_hint("%s", error->hint);
+}
+
+int cli_usage_error(const char *command, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say("mqtt-e2e: ", CLI_RED, format, args);
+    va_end(args);
+    fprintf(stderr, "mqtt-e2e: hint: 'mqtt-e2e help %s' shows the options\n", command);
+    return CLI_USAGE;
+}
+
+bool cli_flush(void)
+{
+    static bool told;
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    if (!told)
+        cli_error("cannot write to standard output: %s", errno ? strerror(errno) : "a write failed");
+    told = true;
+    return false;
+}
