@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 'use strict';
 // Bytes in and out: hex, big-endian integers, base64url, and test inputs that look random.
 

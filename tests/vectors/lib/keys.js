@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 'use strict';
 // Key schedule (§2) and stream ids (§3).
 
@@ -40,8 +41,8 @@ function deviceKey(key, name) {
   return hkdfExpand(prk, join(bytes('device'), be(0, 1), bytes(name)), key.length);
 }
 
-function streamId(keys, { random, time, hint }) {
-  return hmac(keys.stream, join(random, be(time, 8), hint)).subarray(0, 12);
+function streamId(keys, { R, time, hint }) {
+  return hmac(keys.stream, join(R, be(time, 8), hint)).subarray(0, 12);
 }
 
 module.exports = { hmac, hkdfExtract, hkdfExpand, schedule, deviceKey, streamId };

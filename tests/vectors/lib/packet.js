@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 'use strict';
 // Packets (§3): seal, open, and every value in between.
 
@@ -83,4 +84,4 @@ function parseInner(inner) {
   };
 }
 
-module.exports = { OVERHEAD, KIND, padme, innerText, seal, sealInner, unmask, open, parseInner };
+module.exports = { OVERHEAD, KIND, padme, innerText, seal, sealInner, maskOf, unmask, open, parseInner };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 'use strict';
 // The receiver of §4 as plainly as it can be written: every stream remembers every counter that it accepted, so
 // the window decides only what is refused for age. Nothing here is meant to be fast or small.
@@ -8,7 +9,6 @@ const { OVERHEAD, KIND, unmask, open, parseInner } = require('./packet');
 const { logicalTopic } = require('./topics');
 
 const BINDING = 16; // stream id and counter of the request that a reply answers
-const LASTING_TOPICS = 1024;
 const TIME_REPLY_WITHIN = 4000;
 
 class Receiver {
@@ -27,8 +27,8 @@ class Receiver {
     this.startStream(setup.own_stream);
   }
 
-  startStream({ random, time, hint }) {
-    const input = { random: Buffer.from(random, 'hex'), time, hint: Buffer.from(hint, 'hex') };
+  startStream({ R, time, hint }) {
+    const input = { R: Buffer.from(R, 'hex'), time, hint: Buffer.from(hint, 'hex') };
     this.own = streamId(this.keys, input);
     this.counter = 0;
   }
@@ -80,8 +80,9 @@ class Receiver {
     const payload = text.rest.subarray(0, text.length);
     const message = {
       status: 'accepted', topic, kind: text.kind, time: text.time, stream: hex(stream), counter,
-      payload: hex(payload), padding: text.room - text.length, old: false,
+      payload: hex(payload), padding: text.room - text.length,
     };
+    if (isTimeRequest(message)) return { status: 'time_asked', stream: message.stream, counter }; // §6
     if (text.kind === KIND.reply) { // 6
       if (payload.length < BINDING) return { status: 'malformed' };
       const binding = hex(payload.subarray(0, BINDING));
@@ -90,7 +91,8 @@ class Receiver {
     }
     const refusal = this.refuseByClock(text.time, now) ?? this.refuseByFloor(text.time, known); // 7, 8
     if (refusal) return this.oldLasting(message, refusal) ?? refusal;
-    this.accept(message, known); // 9
+    this.proveNew(packet); // 9
+    this.accept(message, known);
     return message;
   }
 
@@ -119,7 +121,7 @@ class Receiver {
 
   // The exception for lasting messages (§3): state stays as it is, but for the topic's newest time.
   oldLasting(message, refusal) {
-    if (!this.setup.lasting || message.kind !== KIND.lasting || refusal.status !== 'stale') return null;
+    if (message.kind !== KIND.lasting || refusal.status !== 'stale') return null;
     const newest = this.lastLasting.get(message.topic);
     if (newest !== undefined && message.time <= newest) return null;
     if (!this.rememberLasting(message)) return null;
@@ -128,21 +130,24 @@ class Receiver {
 
   rememberLasting({ topic, time }) {
     const newest = this.lastLasting.get(topic);
-    if (newest === undefined && this.lastLasting.size >= LASTING_TOPICS) return false;
+    if (newest === undefined && this.lastLasting.size >= this.setup.lasting_topics) return false;
     this.lastLasting.set(topic, Math.max(newest ?? time, time));
     return true;
   }
 
+  // What the protocol promises: no packet is accepted twice.
+  proveNew(packet) {
+    if (this.everAccepted.has(hex(packet))) throw new Error(`${hex(packet)} accepted twice: the protocol is broken`);
+    this.everAccepted.add(hex(packet));
+  }
+
   accept(message, known) {
     const { stream, counter, time } = message;
-    const id = `${stream}/${counter}`;
-    if (this.everAccepted.has(id)) throw new Error(`${id} accepted twice: the protocol is broken`);
-    this.everAccepted.add(id);
     const entry = known ?? this.enter(stream, { full: false, accepted: new Set(), highest: counter, newest: time });
     entry.accepted.add(counter);
     entry.highest = Math.max(entry.highest, counter);
     entry.newest = Math.max(entry.newest, time);
-    if (this.setup.lasting && message.kind === KIND.lasting) this.rememberLasting(message);
+    if (message.kind === KIND.lasting) this.rememberLasting(message);
   }
 
   // The floor rises before the new stream takes it as its own.
@@ -164,7 +169,6 @@ class Receiver {
   // A new stream of our own; the former one stays in the table as full.
   renew(now, input) {
     this.enter(hex(this.own), { full: true, accepted: new Set(), highest: 0, newest: now });
-    this.requests.clear();
     this.startStream(input);
   }
 
@@ -176,8 +180,12 @@ class Receiver {
     this.timeRequest = null;
     const clock = message.time + trip / 2;
     this.learnTime(clock);
-    return { ...message, clock_ms: clock };
+    return { status: 'time_set', time: message.time, clock_ms: clock };
   }
+}
+
+function isTimeRequest({ topic, kind, time, payload }) {
+  return topic === '~time' && kind === KIND.request && time === 0 && payload === '';
 }
 
 module.exports = { Receiver };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 'use strict';
 // Topics (§5): hiding, reading back, what is refused, and which filter matches what.
 
@@ -110,4 +111,4 @@ function matches(filter, topic) {
   return f.length === t.length;
 }
 
-module.exports = { token, hideLevel, wireTopic, wireFilter, logicalTopic, matches, padded, MOST_LEVELS };
+module.exports = { token, syntheticIv, hideLevel, wireTopic, wireFilter, logicalTopic, matches, padded, MOST_LEVELS };
