@@ -206,10 +206,10 @@ typedef struct {
     int64_t floor;
     uint8_t *streams;  /* `capacity` records of MQTT_E2E_STREAM_SIZE_(window) bytes */
     uint16_t *index;   /* open addressing, 2^index_bits places; NULL for small tables */
+    void *last;        /* the record last accepted from, or NULL */
     uint16_t capacity;
     uint16_t count;
     uint16_t words; /* of 64 counters */
-    uint16_t last;  /* the record last accepted from; `capacity` = none */
     uint8_t index_bits;
 } mqtt_e2e_replay_;
 
@@ -233,10 +233,13 @@ typedef struct {
     const char *prefix;
     const void *hint;
     size_t hint_len;
+    size_t size; /* of the whole storage */
     mqtt_e2e_replay_ replay;
     int64_t clock_offset; /* UTC = now_ms + clock_offset, where own_clock_ms */
     int64_t asked_at;     /* our time request, by now_ms */
     int64_t last_sealed;  /* UTC */
+    int64_t old_floor;    /* newest time of a lasting message handed on though older than the clock skew */
+    int64_t lasting_floor; /* newest time remembered of topics that found no room when state was loaded */
     mqtt_e2e_id own;      /* our stream, and the counter of its next packet */
     uint32_t asked;       /* counter of our time request */
     uint32_t clock_skew;
@@ -249,7 +252,7 @@ typedef struct {
     uint16_t lasting_used;
     uint8_t key_len;
     bool padme : 1, plain_topics : 1, strict_start : 1, own_clock : 1, clock_known : 1, clock_learned : 1;
-    bool asking : 1, exhausted : 1;
+    bool asking : 1, floor_kept : 1; /* floor_kept: stored or given, so not raised when the time is learnt */
     char key_base[MQTT_E2E_BASE_SIZE];
     uint8_t prk[MQTT_E2E_HASH_SIZE];
     uint8_t topic_mac[MQTT_E2E_HASH_SIZE];
@@ -414,8 +417,8 @@ size_t mqtt_e2e_state_size(const mqtt_e2e_session *session);
 mqtt_e2e_status mqtt_e2e_save(mqtt_e2e_session *session, uint8_t *out, size_t size, size_t *len);
 
 /* Right after init: replaces floor and table with the stored ones; the former own stream stands in the table as full.
- * Table and window may have other sizes than then: what does not fit raises the floor. BAD_STATE: nothing changed, and the
- * session starts as init left it, with floor = now. */
+ * Table and window may have other sizes than then: what does not fit raises the floor. BAD_STATE: nothing changed (also when
+ * the session has received already), and the session starts as init left it, with floor = now. */
 mqtt_e2e_status mqtt_e2e_load(mqtt_e2e_session *session, const uint8_t *state, size_t len, int64_t now_ms);
 
 /* ---- Keys, without a session ----------------------------------------------------------------------- */

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "packet.h"
+
+#include <string.h>
+
+void e2e_packet_put_u16(uint8_t *out, uint32_t v)
+{
+    out[0] = (uint8_t)(v >> 8);
+    out[1] = (uint8_t)v;
+}
+
+void e2e_packet_put_u32(uint8_t *out, uint32_t v)
+{
+    e2e_packet_put_u16(out, v >> 16);
+    e2e_packet_put_u16(out + 2, v);
+}
+
+void e2e_packet_put_i64(uint8_t *out, int64_t v)
+{
+    e2e_packet_put_u32(out, (uint32_t)((uint64_t)v >> 32));
+    e2e_packet_put_u32(out + 4, (uint32_t)v);
+}
+
+uint32_t e2e_packet_get_u16(const uint8_t *in)
+{
+    return (uint32_t)in[0] << 8 | in[1];
+}
+
+uint32_t e2e_packet_get_u32(const uint8_t *in)
+{
+    return e2e_packet_get_u16(in) << 16 | e2e_packet_get_u16(in + 2);
+}
+
+int64_t e2e_packet_get_i64(const uint8_t *in)
+{
+    return (int64_t)((uint64_t)e2e_packet_get_u32(in) << 32 | e2e_packet_get_u32(in + 4));
+}
+
+void e2e_packet_put_id(uint8_t out[16], const mqtt_e2e_id *id)
+{
+    memcpy(out, id->stream, sizeof id->stream);
+    e2e_packet_put_u32(out + sizeof id->stream, id->counter);
+}
+
+mqtt_e2e_id e2e_packet_get_id(const uint8_t in[16])
+{
+    mqtt_e2e_id id;
+
+    memcpy(id.stream, in, sizeof id.stream);
+    id.counter = e2e_packet_get_u32(in + sizeof id.stream);
+    return id;
+}
+
+void e2e_packet_nonce(const mqtt_e2e_id *id, uint8_t nonce[MQTT_E2E_NONCE_SIZE])
+{
+    memcpy(nonce, id->stream, MQTT_E2E_NONCE_SIZE);
+    e2e_packet_put_u32(nonce + 8, e2e_packet_get_u32(nonce + 8) ^ id->counter);
+}
+
+void e2e_packet_put_inner(uint8_t out[E2E_INNER_SIZE], const e2e_inner *inner)
+{
+    out[0] = inner->kind;
+    e2e_packet_put_u16(out + 1, (uint32_t)((uint64_t)inner->time >> 32));
+    e2e_packet_put_u32(out + 3, (uint32_t)inner->time);
+    e2e_packet_put_u32(out + 7, inner->len);
+}
+
+e2e_inner e2e_packet_get_inner(const uint8_t in[E2E_INNER_SIZE])
+{
+    return (e2e_inner){.kind = in[0],
+                       .time = (int64_t)e2e_packet_get_u16(in + 1) << 32 | e2e_packet_get_u32(in + 3),
+                       .len = e2e_packet_get_u32(in + 7)};
+}
+
+bool e2e_packet_same_id(const mqtt_e2e_id *a, const mqtt_e2e_id *b)
+{
+    return a->counter == b->counter && memcmp(a->stream, b->stream, sizeof a->stream) == 0;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#include "replay.h"
+
+#include <string.h>
+
+e2e_stream *e2e_replay_at(const e2e_replay *replay, size_t i)
+{
+    return (void *)(replay->streams + i * (sizeof(e2e_stream) + replay->words * sizeof(uint64_t)));
+}
+
+static bool same_id(const e2e_stream *stream, const uint8_t *id)
+{
+    return memcmp(stream->id, id, MQTT_E2E_STREAM_ID_SIZE) == 0;
+}
+
+/* ---- The index: open addressing with linear probing; a place holds a record's number plus one. Ids are outputs of
+ * HMAC made by holders of the key, and only their streams enter, so the id's first bytes are the hash. ---- */
+
+static size_t mask_of(const e2e_replay *replay)
+{
+    return ((size_t)1 << replay->index_bits) - 1;
+}
+
+static size_t home_of(const e2e_replay *replay, const uint8_t *id)
+{
+    return ((size_t)id[0] | (size_t)id[1] << 8) & mask_of(replay);
+}
+
+/* The place of a stream, or the empty one where it would go. */
+static size_t place_of(const e2e_replay *replay, const uint8_t *id)
+{
+    size_t place = home_of(replay, id);
+
+    while (replay->index[place] != 0 && !same_id(e2e_replay_at(replay, replay->index[place] - 1u), id))
+        place = (place + 1) & mask_of(replay);
+    return place;
+}
+
+/* Takes a stream out of the index, and moves those behind it back to where probing will find them. */
+static void unindex(e2e_replay *replay, const uint8_t *id)
+{
+    size_t mask = mask_of(replay), hole = place_of(replay, id);
+
+    replay->index[hole] = 0;
+    for (size_t i = (hole + 1) & mask; replay->index[i] != 0; i = (i + 1) & mask) {
+        size_t home = home_of(replay, e2e_replay_at(replay, replay->index[i] - 1u)->id);
+
+        if (((i - home) & mask) < ((i - hole) & mask))
+            continue; /* its home lies behind the hole */
+        replay->index[hole] = replay->index[i];
+        replay->index[i] = 0;
+        hole = i;
+    }
+}
+
+e2e_stream *e2e_replay_find(const e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_ID_SIZE])
+{
+    if (replay->index != NULL) {
+        uint16_t number = replay->index[place_of(replay, id)];
+
+        return number == 0 ? NULL : e2e_replay_at(replay, number - 1u);
+    }
+    for (size_t i = 0; i < replay->count; i++)
+        if (same_id(e2e_replay_at(replay, i), id))
+            return e2e_replay_at(replay, i);
+    return NULL;
+}
+
+/* ---- The window ---- */
+
+static uint32_t window_of(const e2e_replay *replay)
+{
+    return replay->words * 64u;
+}
+
+bool e2e_replay_seen(const e2e_replay *replay, const e2e_stream *stream, uint32_t counter)
+{
+    uint32_t window = window_of(replay), bit = counter % window;
+
+    if (counter > stream->highest)
+        return false;
+    if (stream->highest - counter >= window)
+        return true;
+    return (stream->map[bit / 64] >> bit % 64 & 1) != 0;
+}
+
+/* Clears the bits of `n` < window counters from `first` on. */
+static void clear_bits(e2e_replay *replay, e2e_stream *stream, uint32_t first, uint32_t n)
+{
+    uint32_t bit = first % window_of(replay);
+
+    while (n > 0) {
+        uint32_t in_word = 64 - bit % 64, take = n < in_word ? n : in_word;
+        uint64_t ones = take == 64 ? ~(uint64_t)0 : ((uint64_t)1 << take) - 1;
+
+        stream->map[bit / 64] &= ~(ones << bit % 64);
+        bit = (bit + take) % window_of(replay);
+        n -= take;
+    }
+}
+
+void e2e_replay_mark(e2e_replay *replay, e2e_stream *stream, uint32_t counter, int64_t time)
+{
+    uint32_t bit = counter % window_of(replay);
+
+    if (counter > stream->highest) {
+        uint32_t ahead = counter - stream->highest;
+
+        if (ahead >= window_of(replay))
+            memset(stream->map, 0, replay->words * sizeof *stream->map);
+        else
+            clear_bits(replay, stream, stream->highest + 1, ahead);
+        stream->highest = counter;
+    }
+    stream->map[bit / 64] |= (uint64_t)1 << bit % 64;
+    if (time > stream->newest)
+        stream->newest = time;
+}
+
+/* ---- The table ---- */
+
+void e2e_replay_raise(e2e_replay *replay, int64_t floor)
+{
+    if (floor > replay->floor)
+        replay->floor = floor;
+}
+
+/* Makes room: the stream with the smallest newest time goes, and the floor rises over all that was accepted of it. */
+static size_t evict(e2e_replay *replay)
+{
+    size_t least = 0;
+
+    for (size_t i = 1; i < replay->count; i++)
+        if (e2e_replay_at(replay, i)->newest < e2e_replay_at(replay, least)->newest)
+            least = i;
+    e2e_replay_raise(replay, e2e_replay_at(replay, least)->newest);
+    if (replay->index != NULL)
+        unindex(replay, e2e_replay_at(replay, least)->id);
+    return least;
+}
+
+e2e_stream *e2e_replay_enter(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_ID_SIZE], uint32_t counter)
+{
+    size_t i = replay->count < replay->capacity ? replay->count++ : evict(replay);
+    e2e_stream *stream = e2e_replay_at(replay, i);
+
+    memset(stream->map, 0, replay->words * sizeof *stream->map);
+    memcpy(stream->id, id, MQTT_E2E_STREAM_ID_SIZE);
+    stream->highest = counter;
+    stream->newest = 0;
+    stream->floor = replay->floor;
+    if (replay->index != NULL)
+        replay->index[place_of(replay, id)] = (uint16_t)(i + 1);
+    return stream;
+}
+
+void e2e_replay_enter_full(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_ID_SIZE], int64_t newest)
+{
+    e2e_stream *stream = e2e_replay_find(replay, id);
+
+    if (stream == NULL)
+        stream = e2e_replay_enter(replay, id, UINT32_MAX);
+    stream->highest = UINT32_MAX;
+    memset(stream->map, 0xff, replay->words * sizeof *stream->map);
+    if (newest > stream->newest)
+        stream->newest = newest;
+}
+
+bool e2e_replay_is_full(const e2e_stream *stream)
+{
+    return stream->highest == UINT32_MAX; /* no sender uses this counter */
+}
+
+void e2e_replay_clear(e2e_replay *replay)
+{
+    replay->count = 0;
+    replay->last = NULL;
+    if (replay->index != NULL)
+        memset(replay->index, 0, sizeof *replay->index << replay->index_bits);
+}

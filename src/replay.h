@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef E2E_REPLAY_H
+#define E2E_REPLAY_H
+/*
+ * The table of streams (docs/PROTOCOL.md §4): what a receiver remembers so that nothing is accepted twice.
+ *
+ * Invariant: every packet ever accepted is either marked in its stream's record (its counter is within the window and
+ * its bit is set, or its counter is below the window), or its time is at or below the floor. Whoever removes a record
+ * must raise the floor to the record's newest time first; the floor never falls.
+ */
+#include "mqtt_e2e/session.h"
+
+/* A record, followed by `words` words of 64 counters: counter c is bit c % window. */
+typedef struct {
+    int64_t newest; /* time, of all accepted */
+    int64_t floor;  /* the table's, when the stream entered */
+    uint32_t highest;
+    uint8_t id[MQTT_E2E_STREAM_ID_SIZE];
+    uint64_t map[];
+} e2e_stream;
+
+typedef mqtt_e2e_replay_ e2e_replay;
+
+e2e_stream *e2e_replay_at(const e2e_replay *replay, size_t i);
+
+/* The record of a stream, or NULL. */
+e2e_stream *e2e_replay_find(const e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_ID_SIZE]);
+
+/* Rule 3: at or below the window, or marked. */
+bool e2e_replay_seen(const e2e_replay *replay, const e2e_stream *stream, uint32_t counter);
+
+/* Enters a stream with nothing marked; evicts the one with the smallest newest time where there is no room. */
+e2e_stream *e2e_replay_enter(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_ID_SIZE], uint32_t counter);
+
+/* Rule 9 for a stream in the table. */
+void e2e_replay_mark(e2e_replay *replay, e2e_stream *stream, uint32_t counter, int64_t time);
+
+/* Enters a former own stream as full: nothing of it will be accepted. */
+void e2e_replay_enter_full(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_ID_SIZE], int64_t newest);
+
+/* Whether a record is full. */
+bool e2e_replay_is_full(const e2e_stream *stream);
+
+/* Empties the table; the floor stays. */
+void e2e_replay_clear(e2e_replay *replay);
+
+void e2e_replay_raise(e2e_replay *replay, int64_t floor);
+
+#endif

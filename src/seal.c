@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "core.h"
+#include "known.h"
+
+#include <string.h>
+
+static size_t padded_size(const mqtt_e2e_session *s, size_t len)
+{
+    if (len <= s->pad_size)
+        return s->pad_size;
+    return s->padme ? MQTT_E2E_PADME(len) : len;
+}
+
+size_t mqtt_e2e_sealed_size(const mqtt_e2e_session *s, size_t len)
+{
+    return MQTT_E2E_OVERHEAD + padded_size(s, len);
+}
+
+bool e2e_seal_topic_ok(const mqtt_e2e_topic *topic)
+{
+    return topic->name != NULL && topic->name_len > 0 && topic->name[0] != '~';
+}
+
+/* Kind, time, length, binding, payload and padding. The payload goes first: it may lie where the others come. */
+static void write_text(uint8_t *text, const e2e_draft *draft, size_t padded)
+{
+    size_t binding = draft->binding != NULL ? MQTT_E2E_BINDING_SIZE : 0, len = binding + draft->len;
+    e2e_inner inner = {(uint8_t)draft->kind, draft->time, (uint32_t)len};
+
+    if (draft->len > 0)
+        memmove(text + E2E_INNER_SIZE + binding, draft->payload, draft->len);
+    e2e_packet_put_inner(text, &inner);
+    if (draft->binding != NULL)
+        e2e_packet_put_id(text + E2E_INNER_SIZE, draft->binding);
+    memset(text + E2E_INNER_SIZE + len, 0, padded - len);
+}
+
+static int encrypt(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, const mqtt_e2e_id *id, uint8_t *packet,
+                   size_t n)
+{
+    uint8_t nonce[MQTT_E2E_NONCE_SIZE], mask[E2E_HEADER_SIZE];
+    uint8_t *tag = packet + n - MQTT_E2E_TAG_SIZE;
+
+    e2e_packet_nonce(id, nonce);
+    if (s->crypto->seal(s->keys, nonce, topic->name, topic->name_len, packet + E2E_HEADER_SIZE,
+                        n - E2E_HEADER_SIZE - MQTT_E2E_TAG_SIZE, tag) != 0 ||
+        s->crypto->mask(s->keys, tag, mask) != 0)
+        return -1;
+    e2e_packet_put_id(packet, id);
+    for (size_t i = 0; i < sizeof mask; i++)
+        packet[i] ^= mask[i];
+    return 0;
+}
+
+mqtt_e2e_status e2e_seal_draft(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, const e2e_draft *draft,
+                               uint8_t *packet, size_t size, size_t *packet_len, mqtt_e2e_id *id)
+{
+    size_t len = draft->len + (draft->binding != NULL ? MQTT_E2E_BINDING_SIZE : 0), n;
+    mqtt_e2e_id own = s->own;
+
+    if (draft->len > MQTT_E2E_PAYLOAD_MAX || len > MQTT_E2E_PAYLOAD_MAX ||
+        padded_size(s, len) > MQTT_E2E_PAYLOAD_MAX)
+        return MQTT_E2E_TOO_LONG;
+    n = mqtt_e2e_sealed_size(s, len);
+    if (size < n)
+        return MQTT_E2E_NO_ROOM;
+    if (own.counter == UINT32_MAX)
+        return MQTT_E2E_EXHAUSTED;
+    s->own.counter++; /* before it is used: whatever fails from here on, this nonce is never used again */
+    if (draft->time > s->last_sealed)
+        s->last_sealed = draft->time;
+    write_text(packet + E2E_HEADER_SIZE, draft, n - MQTT_E2E_OVERHEAD);
+    if (encrypt(s, topic, &own, packet, n) != 0) {
+        mqtt_e2e_wipe_memory(packet, n);
+        return MQTT_E2E_CRYPTO_FAILED;
+    }
+    if (id != NULL)
+        *id = own;
+    *packet_len = n;
+    return MQTT_E2E_OK;
+}
+
+mqtt_e2e_status mqtt_e2e_seal(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, mqtt_e2e_kind kind,
+                              const void *payload, size_t len, uint8_t *packet, size_t size, int64_t now_ms,
+                              size_t *packet_len)
+{
+    e2e_draft draft = {kind, e2e_session_now(s, now_ms), NULL, payload, len};
+
+    if (kind != MQTT_E2E_MESSAGE && kind != MQTT_E2E_LASTING)
+        return MQTT_E2E_BAD_OPTION;
+    if (!e2e_seal_topic_ok(topic))
+        return MQTT_E2E_BAD_TOPIC;
+    if (draft.time == 0)
+        return MQTT_E2E_NO_CLOCK;
+    return e2e_seal_draft(s, topic, &draft, packet, size, packet_len, NULL);
+}
