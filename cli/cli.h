@@ -29,6 +29,7 @@ typedef struct {
     int (*run)(int argc, char **argv);
     const char *summary; /* one line */
     const char *help;    /* all of `mqtt-e2e help NAME`, ended by a newline; the first line is the usage */
+    unsigned options; /* CLI_FOR_... where its help goes on with the shared options (options.h); 0 = none */
 } cli_command;
 
 int cli_keygen(int argc, char **argv);

@@ -8,22 +8,22 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "options.h"
 
 static const char help_help[] = "Usage: mqtt-e2e help [COMMAND]\n"
                                 "\n"
                                 "Shows how to start, or what a command does and all its options.\n";
 
 static const cli_command commands[] = {
-    {"keygen", cli_keygen, "make a key file", cli_keygen_help},
-    {"key", cli_key, "show a key, or hand it on: as QR code, to a device, into firmware", cli_key_help},
-    {"pub", cli_pub, "publish sealed messages", cli_pub_help},
-    {"sub", cli_sub, "subscribe, and print what opens", cli_sub_help},
-    {"request", cli_request, "ask, and print the reply", cli_request_help},
-    {"seal", cli_seal, "seal messages to lines of hex, without a broker", cli_seal_help},
-    {"open", cli_open, "open such lines, or mosquitto_sub's, to JSON", cli_open_help},
-    {"doctor", cli_doctor, "find out what is wrong", cli_doctor_help},
-    {"help", cli_help, "this text, or a command's", help_help},
+    {"keygen", cli_keygen, "make a key file", cli_keygen_help, 0},
+    {"key", cli_key, "show a key, or hand it on: as QR code, to a device, into firmware", cli_key_help, 0},
+    {"pub", cli_pub, "publish sealed messages", cli_pub_help, CLI_FOR_PUB},
+    {"sub", cli_sub, "subscribe, and print what opens", cli_sub_help, CLI_FOR_SUB},
+    {"request", cli_request, "ask, and print the reply", cli_request_help, CLI_FOR_REQUEST},
+    {"seal", cli_seal, "seal messages to lines of hex, without a broker", cli_seal_help, 0},
+    {"open", cli_open, "open such lines, or mosquitto_sub's, to JSON", cli_open_help, 0},
+    {"doctor", cli_doctor, "find out what is wrong", cli_doctor_help, CLI_FOR_DOCTOR},
+    {"help", cli_help, "this text, or a command's", help_help, 0},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
@@ -125,6 +125,14 @@ static void overview(FILE *stream)
           stream);
 }
 
+static int describe(const cli_command *command)
+{
+    fputs(command->help, stdout);
+    if (command->options)
+        cli_options_help(command->options, stdout);
+    return CLI_OK;
+}
+
 int cli_help(int argc, char **argv)
 {
     if (argc < 2) {
@@ -136,8 +144,7 @@ int cli_help(int argc, char **argv)
     const cli_command *command = find(argv[1]);
     if (!command)
         return unknown(argv[1]);
-    fputs(command->help, stdout);
-    return CLI_OK;
+    return describe(command);
 }
 
 /* A descriptor 0 to 2 that the caller closed must not become the next file we open: a key would be written to "standard
@@ -148,11 +155,6 @@ static void keep_standard_streams(void)
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) == -1 && errno == EBADF && open("/dev/null", flags[fd]) != fd)
             _exit(CLI_FAILED);
-}
-
-static bool asks_for_help(int argc, char **argv)
-{
-    return argc >= 2 && strcmp(argv[1], "--help") == 0;
 }
 
 static int run(int argc, char **argv)
@@ -170,10 +172,8 @@ static int run(int argc, char **argv)
     const cli_command *command = find(argv[1]);
     if (!command)
         return unknown(argv[1]);
-    if (asks_for_help(argc - 1, argv + 1)) {
-        fputs(command->help, stdout);
-        return CLI_OK;
-    }
+    if (argc >= 3 && strcmp(argv[2], "--help") == 0)
+        return describe(command);
     return command->run(argc - 1, argv + 1);
 }
 
