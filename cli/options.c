@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Parses the options of the table. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "options_table.h"
+
+enum { LONG = 1000 }; /* getopt's value of a long option: this, and the row */
+
+const char *cli_options_command(unsigned command)
+{
+    return command == CLI_FOR_PUB       ? "pub"
+           : command == CLI_FOR_SUB     ? "sub"
+           : command == CLI_FOR_REQUEST ? "request"
+                                        : "doctor";
+}
+
+/* The first row of an option that this command has, or else of one that another has. */
+static const cli_row *row_of(unsigned command, char letter, const char *name)
+{
+    const cli_row *other = NULL;
+    for (const cli_row *r = cli_rows; r < cli_rows + cli_row_count; r++) {
+        if (r->kind == HEADING || (letter ? r->letter != letter : strcmp(r->name, name) != 0))
+            continue;
+        if (r->commands & command)
+            return r;
+        other = other ? other : r;
+    }
+    return other;
+}
+
+/* What a refused option takes does not matter: it may have a value or not. */
+static int takes(const cli_row *r)
+{
+    return r->kind == REFUSED ? optional_argument : r->value ? required_argument : no_argument;
+}
+
+/* getopt's two lists. `shorts` has room for three characters a row, `longs` for one more than the rows. */
+static void list_options(unsigned command, char *shorts, struct option *longs)
+{
+    static const char *const colons[] = {
+        [no_argument] = "", [required_argument] = ":", [optional_argument] = "::"};
+    *shorts++ = ':';
+    for (size_t i = 0; i < cli_row_count; i++) {
+        const cli_row *r = &cli_rows[i];
+        if (r->letter && row_of(command, r->letter, NULL) == r) {
+            *shorts++ = r->letter;
+            shorts = stpcpy(shorts, colons[takes(r)]);
+        }
+        if (r->name && row_of(command, 0, r->name) == r)
+            *longs++ = (struct option){r->name, takes(r), NULL, LONG + (int)i};
+    }
+    *shorts = '\0';
+    *longs = (struct option){NULL, 0, NULL, 0};
+}
+
+bool cli_list_append(cli_list *list, const char *value)
+{
+    const char **items = realloc(list->items, (list->count + 1) * sizeof *items);
+    if (!items) {
+        cli_error("out of memory");
+        return false;
+    }
+    items[list->count++] = value;
+    list->items = items;
+    return true;
+}
+
+static bool set_number(const char *command, const cli_row *r, const char *name, const char *value,
+                       void *field)
+{
+    int64_t n;
+    bool fine = r->kind == SPAN32 || r->kind == SPAN64
+                    ? cli_parse_span(command, name, value, r->max, &n)
+                    : cli_parse_number(command, name, value, r->min, r->max, &n);
+    if (!fine)
+        return false;
+    switch (r->kind) {
+    case INT:
+        *(int *)field = (int)n;
+        break;
+    case UINT16:
+        *(uint16_t *)field = (uint16_t)n;
+        break;
+    case UINT32:
+    case SPAN32:
+        *(uint32_t *)field = (uint32_t)n;
+        break;
+    case SIZE:
+        *(size_t *)field = (size_t)n;
+        break;
+    default:
+        *(int64_t *)field = n;
+    }
+    return true;
+}
+
+static bool set(cli_options *options, const cli_row *r, const char *name, const char *value)
+{
+    const char *command = cli_options_command(options->command);
+    void *field = (char *)options + r->field;
+    if (!(r->commands & options->command)) {
+        unsigned other = r->commands & CLI_FOR_PUB   ? CLI_FOR_PUB
+                         : r->commands & CLI_FOR_SUB ? CLI_FOR_SUB
+                                                     : CLI_FOR_REQUEST;
+        cli_usage_error(command, "%s is an option of %s, not of %s", name, cli_options_command(other),
+                        command);
+        return false;
+    }
+    switch (r->kind) {
+    case FLAG:
+        *(bool *)field = true;
+        return true;
+    case TEXT:
+        *(const char **)field = value;
+        return true;
+    case LIST:
+        return cli_list_append(field, value);
+    case SET:
+        return r->set(options, name, value);
+    case REFUSED:
+        cli_usage_error(command, "%s can't be had: %s", name, r->help);
+        return false;
+    default:
+        return set_number(command, r, name, value, field);
+    }
+}
+
+static int parse(cli_options *options, int argc, char **argv)
+{
+    static char shorts[3 * CLI_ROWS_MAX + 2];
+    static struct option longs[CLI_ROWS_MAX + 1];
+    const char *command = cli_options_command(options->command);
+    int c;
+    list_options(options->command, shorts, longs);
+    optind = 1;
+    while ((c = cli_getopt(command, argc, argv, shorts, longs)) != -1) {
+        char name[32];
+        if (c == '?')
+            return CLI_USAGE;
+        const cli_row *r = c >= LONG ? &cli_rows[c - LONG] : row_of(options->command, (char)c, NULL);
+        if (c >= LONG)
+            snprintf(name, sizeof name, "--%s", r->name);
+        else
+            snprintf(name, sizeof name, "-%c", c);
+        if (!set(options, r, name, optarg))
+            return options->code != CLI_OK ? options->code : CLI_USAGE;
+    }
+    if (optind < argc)
+        return cli_usage_error(command, "unexpected argument '%s'", argv[optind]);
+    return CLI_OK;
+}
+
+int cli_options_parse(cli_options *options, unsigned command, int argc, char **argv)
+{
+    *options = (cli_options){.command = command, .repeat = 1, .replies = 1, .random_filter = 100};
+    mqtt_e2e_client_defaults(&options->client);
+    options->client.session.window = 64;
+    options->client.session.streams = CLI_STREAMS;
+    int code = parse(options, argc, argv);
+    options->help = options->given.help;
+    if (code != CLI_OK || options->help) {
+        static char help[] = "help";
+        char *words[] = {help, argv[0], NULL};
+        return code == CLI_OK ? cli_help(2, words) : code;
+    }
+    if (options->quiet)
+        cli_be_quiet();
+    return cli_options_join(options);
+}
+
+void cli_options_free(cli_options *options)
+{
+    mqtt_e2e_config_wipe(&options->config);
+    explicit_bzero(options->given.password, sizeof options->given.password);
+    explicit_bzero(options->given.proxy, sizeof options->given.proxy);
+    free(options->topics.items);
+    free(options->filter_out.items);
+    free(options->unsubscribe.items);
+    free(options->given.url);
+}

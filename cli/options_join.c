@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* What options must fit together, and the key file under them. */
+#include <string.h>
+#include <unistd.h>
+
+#include "options_table.h"
+
+/* ---- Topics ------------------------------------------------------------------------------------- */
+
+static int check_topic(const char *command, const char *topic)
+{
+    if (!*topic)
+        return cli_usage_error(command, "the topic is empty");
+    if (strpbrk(topic, "+#"))
+        return cli_usage_error(command, "one publishes to a topic without wildcards, not to '%s'", topic);
+    if (*topic == '~')
+        return cli_usage_error(command, "topics that start with ~ are reserved: '%s'", topic);
+    return CLI_OK;
+}
+
+/* MQTT 5.0 §4.7.1: a wildcard is a whole level, and `#` the last one. */
+static int check_filter(const char *command, const char *filter)
+{
+    if (!*filter)
+        return cli_usage_error(command, "the filter is empty");
+    for (const char *p = filter; *p; p++) {
+        bool whole = (p == filter || p[-1] == '/') && (p[1] == '/' || !p[1]);
+        if ((*p == '+' && !whole) || (*p == '#' && (!whole || p[1])))
+            return cli_usage_error(
+                command, "'%s' is no filter: + stands for a whole level, # for all that follow", filter);
+    }
+    return CLI_OK;
+}
+
+static int check_filters(const char *command, const cli_list *list)
+{
+    int code = CLI_OK;
+    for (size_t i = 0; i < list->count && code == CLI_OK; i++)
+        code = check_filter(command, list->items[i]);
+    return code;
+}
+
+static int check_sender(const cli_options *options, const char *command)
+{
+    if (options->topics.count == 0)
+        return cli_usage_error(command, "no topic: give one with -t");
+    if (options->topics.count > 1)
+        return cli_usage_error(command, "more than one topic: give one -t");
+    if (options->source == CLI_NO_SOURCE)
+        return cli_usage_error(command, "no message: give one with -m, -f, %s-s or -n",
+                               options->command == CLI_FOR_PUB ? "-l, " : "");
+    if (options->source == CLI_LINES && (options->repeat > 1 || options->repeat_delay_ms))
+        return cli_usage_error(command, "--repeat goes with one message (-m, -f, -s, -n), not with -l");
+    return check_topic(command, options->topics.items[0]);
+}
+
+static int check_subscriber(const cli_options *options, const char *command)
+{
+    if (options->topics.count + options->unsubscribe.count == 0)
+        return cli_usage_error(command, "no topic: give at least one with -t");
+    if (options->no_retained && options->retained_only)
+        return cli_usage_error(command, "-R and --retained-only leave nothing to print");
+    int code = check_filters(command, &options->topics);
+    if (code == CLI_OK)
+        code = check_filters(command, &options->unsubscribe);
+    return code == CLI_OK ? check_filters(command, &options->filter_out) : code;
+}
+
+/* ---- Checks ------------------------------------------------------------------------------------- */
+
+static int check_output(const cli_options *options, const char *command)
+{
+    if (options->json && (options->format || options->verbose || options->no_newline))
+        return cli_usage_error(command, "--json does not go with -F, -v or -N");
+    if (options->all_replies && options->replies > 1)
+        return cli_usage_error(command, "--all and --replies exclude each other");
+    return CLI_OK;
+}
+
+static int check_client(const cli_options *options, const char *command)
+{
+    const mqtt_e2e_client_options *client = &options->client;
+    bool id = client->client_id && *client->client_id;
+    if (client->client_id && !*client->client_id)
+        return cli_usage_error(command, "the client id is empty");
+    if (id && options->given.id_prefix)
+        return cli_usage_error(command, "-i and -I exclude each other");
+    if ((client->cert_file != NULL) != (client->tls_key_file != NULL))
+        return cli_usage_error(command, "--cert and --key go together");
+    if (client->session.window % 64)
+        return cli_usage_error(command, "--window must be a multiple of 64, not %u", client->session.window);
+    if (options->given.expiry_given && (!client->persistent || client->mqtt_version != 5))
+        return cli_usage_error(command, "-x goes with -c and -V 5: MQTT 3.1.1 knows no session expiry");
+    return CLI_OK;
+}
+
+/* What only shows once the key file is read. */
+static int check_joined(const cli_options *options, const char *command)
+{
+    const mqtt_e2e_client_options *client = &options->client;
+    if (client->persistent && !client->client_id && !(client->name && *client->name))
+        return cli_usage_error(command, "-c needs a client id that stays: give -i ID or --name NAME");
+    if (options->given.password_given && !(client->user && *client->user))
+        return cli_usage_error(command, "-P needs a user name: give -u NAME");
+    return CLI_OK;
+}
+
+/* ---- Joining ------------------------------------------------------------------------------------ */
+
+static bool tls_wanted(const cli_options *options)
+{
+    const mqtt_e2e_client_options *client = &options->client;
+    if (client->ca_file || options->given.tls || options->given.ca_path || client->cert_file)
+        return true;
+    if (options->given.no_tls)
+        return false;
+    /* As in mosquitto: the port of MQTT over TLS means TLS. */
+    for (size_t i = 0; i < client->host_count; i++)
+        if (client->hosts[i].port == 8883)
+            return true;
+    return client->tls;
+}
+
+static void override_hosts(cli_options *options)
+{
+    mqtt_e2e_client_options *client = &options->client;
+    if (options->given.host_count == 0 && options->given.port && client->host_count == 0) {
+        strcpy(options->given.hosts[0].name, "localhost");
+        options->given.host_count = 1;
+    } else if (options->given.host_count == 0 && options->given.port) {
+        memcpy(options->given.hosts, client->hosts, client->host_count * sizeof client->hosts[0]);
+        options->given.host_count = client->host_count;
+        for (size_t i = 0; i < client->host_count; i++) /* -p overrides the file's ports */
+            options->given.hosts[i].port = 0;
+    }
+    if (options->given.host_count == 0)
+        return;
+    for (size_t i = 0; i < options->given.host_count; i++)
+        if (options->given.hosts[i].port == 0)
+            options->given.hosts[i].port = options->given.port;
+    client->hosts = options->given.hosts;
+    client->host_count = options->given.host_count;
+}
+
+static void override(cli_options *options)
+{
+    mqtt_e2e_client_options *client = &options->client;
+    if (options->given.user)
+        client->user = options->given.user;
+    if (options->given.password_given)
+        client->password = options->given.password;
+    if (options->given.name)
+        client->name = options->given.name;
+    if (options->given.base)
+        client->session.base = options->given.base;
+    if (options->given.plain_topics)
+        client->session.plain_topics = true;
+    if (options->given.ca_path)
+        client->ca_path = options->given.ca_path;
+    override_hosts(options);
+    client->tls = tls_wanted(options);
+    client->session_expiry = options->given.expiry_given ? options->given.expiry : UINT32_MAX;
+    if (options->given.id_prefix) {
+        snprintf(options->given.id, sizeof options->given.id, "%s%ld", options->given.id_prefix,
+                 (long)getpid());
+        client->client_id = options->given.id;
+    }
+    options->lasting |= options->retained_only; /* what the broker kept is old by nature */
+    client->session.lasting_topics = options->lasting ? CLI_LASTING_TOPICS : 0;
+}
+
+int cli_options_join(cli_options *options)
+{
+    const char *command = cli_options_command(options->command);
+    int code = CLI_OK;
+    if (options->command == CLI_FOR_SUB)
+        code = check_subscriber(options, command);
+    else if (options->command != CLI_FOR_DOCTOR)
+        code = check_sender(options, command);
+    if (code == CLI_OK)
+        code = check_output(options, command);
+    if (code == CLI_OK)
+        code = check_client(options, command);
+    if (code != CLI_OK)
+        return code;
+    if (!cli_load_key(options->secret, &options->config))
+        return CLI_FAILED;
+    mqtt_e2e_client_use(&options->client, &options->config);
+    override(options);
+    return check_joined(options, command);
+}
