@@ -66,7 +66,11 @@ void cli_be_quiet(void);
 typedef enum { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_RED, CLI_GREEN, CLI_YELLOW } cli_style;
 const char *cli_paint(FILE *stream, cli_style style);
 
-/* Flushes standard output. False: something was not written; the error was told (once). */
+/* Writes to standard output. False: it could not be written; the error was told (once). */
+bool cli_put(const void *data, size_t len);
+
+/* Flushes standard output. False: something was not written; the error was told (once). A reader that has
+ * gone, as `head` does, is a failure that needs no words. */
 bool cli_flush(void);
 
 /* ---- JSON (json.c) -------------------------------------------------------------------------------- */
@@ -76,6 +80,15 @@ bool cli_flush(void);
  * for `sub --json`, also mosquitto's keys (tst, qos, retain, payloadlen, mid) and broker.
  * False: not written; the error was told. */
 bool cli_json_message(const mqtt_e2e_delivery *delivery);
+
+/* The same object as text without a line end, to be freed. NULL: no memory, or CLI_JSON_EMBED and no JSON; the
+ * error was told. */
+enum {
+    CLI_JSON_PRETTY = 1, /* on several lines */
+    CLI_JSON_EMBED = 2,  /* the payload is JSON itself, and becomes a part of the object */
+    CLI_JSON_ASCII = 4   /* all other characters as \u escapes: for terminals */
+};
+char *cli_json_text(const mqtt_e2e_delivery *delivery, unsigned how);
 
 /* A status as in JSON: "ok", "no_clock". */
 const char *cli_status_name(mqtt_e2e_status status);

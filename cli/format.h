@@ -4,11 +4,27 @@
 /* How `sub` and `request` print what arrives: plain, with the topic, in JSON, or in a format of mosquitto_sub's. */
 #include "options.h"
 
-/* Checks a format of -F. False: a usage error was told. */
-bool cli_format_check(const char *command, const char *format);
+/* ---- print.c ------------------------------------------------------------------------------------ */
 
 /* Prints one message in the way the options want, marks it if it is old, and flushes. On a terminal the
  * control characters of others are made visible. False: not written; the error was told. */
 bool cli_print(const cli_options *options, const mqtt_e2e_delivery *delivery);
+
+/* Writes text of others to standard output: as it is, or, on a terminal, with control characters made visible. */
+bool cli_put_text(const void *text, size_t len);
+
+/* Writes a message in JSON, without a line end. True also if it can't be had in that form: that was told. */
+bool cli_put_json(const mqtt_e2e_delivery *delivery, unsigned how);
+
+/* ---- format.c: -F ------------------------------------------------------------------------------- */
+
+/* Checks a format. False: a usage error was told. */
+bool cli_format_check(const char *command, const char *format);
+
+/* Whether it shows which messages are old. */
+bool cli_format_tells_old(const char *format);
+
+/* Prints a message in the checked format options->format. False: not written. */
+bool cli_format_print(const cli_options *options, const mqtt_e2e_delivery *delivery);
 
 #endif

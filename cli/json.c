@@ -142,6 +142,30 @@ static int write_out(const char *text, size_t len, void *stream)
     return fwrite(text, 1, len, stream) == len ? 0 : -1;
 }
 
+static bool embed(json_t *object, const mqtt_e2e_message *message)
+{
+    const char *text = message->payload.len ? message->payload.data : "";
+    json_t *value = json_loadb(text, message->payload.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    if (!value) {
+        cli_error("the message on %.*s is no JSON", (int)message->topic.len, (const char *)message->topic.data);
+        return false;
+    }
+    return json_object_set_new(object, "payload", value) == 0;
+}
+
+char *cli_json_text(const mqtt_e2e_delivery *delivery, unsigned how)
+{
+    size_t flags = how & CLI_JSON_PRETTY ? JSON_INDENT(2) : JSON_COMPACT;
+    json_t *object = object_of(delivery);
+    char *text = NULL;
+    if (object && ((how & CLI_JSON_EMBED) == 0 || embed(object, delivery->message)))
+        text = json_dumps(object, flags | (how & CLI_JSON_ASCII ? JSON_ENSURE_ASCII : 0));
+    else if (!object)
+        cli_error("out of memory for a message of %zu bytes", delivery->message->payload.len);
+    json_decref(object);
+    return text;
+}
+
 bool cli_json_message(const mqtt_e2e_delivery *delivery)
 {
     json_t *object = object_of(delivery);

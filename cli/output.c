@@ -104,14 +104,23 @@ int cli_usage_error(const char *command, const char *format, ...)
     return CLI_USAGE;
 }
 
-bool cli_flush(void)
+static bool write_failed(void)
 {
     static bool told;
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return true;
-    if (!told)
+    if (!told && errno != EPIPE)
         cli_error("cannot write to standard output: %s", errno ? strerror(errno) : "a write failed");
     told = true;
     return false;
+}
+
+bool cli_put(const void *data, size_t len)
+{
+    errno = 0;
+    return fwrite(data, 1, len, stdout) == len || write_failed();
+}
+
+bool cli_flush(void)
+{
+    errno = 0;
+    return (fflush(stdout) == 0 && !ferror(stdout)) || write_failed();
 }
