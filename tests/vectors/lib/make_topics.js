@@ -28,7 +28,7 @@ const LONG_PLAIN = over('a', 65522); // 65,535 with the default base
 const FILTERS = [
   '#', '+', '+/+', 'iot/#', 'iot/+', '+/kitchen', 'iot/+/temp/#', '+/+/#', '/#', '/+', 'a//+', 'iot/kitchen', '+/', '~reply/+',
   '$SYS/#', '$share/g/iot/#', '$share/g/#', '$share/g/+', '$share/group 2/iot/kitchen', '$share/g//a', '$share/ü/a/+',
-  '$share/$x/$share/y/z', '$shared/g/a', over('+/', 255), over('a/', 255), `${'a/'.repeat(255)}#`,
+  '$share/$x/$share/y/z', '$shared/g/a', '$share', over('+/', 255), over('a/', 255), `${'a/'.repeat(255)}#`,
   `$share/g/${'+/'.repeat(255)}+`,
 ];
 
@@ -75,7 +75,7 @@ const BAD_TOPICS = [
 ];
 const BAD_FILTERS = [
   '', 'a#', 'a/#/b', '#/a', '##', 'a+', '+a/b', '++', 'a/b#', 'a/#/', 'a/#b', 'a/+b/c', over('+/', 256),
-  over('/', 256), `${'a/'.repeat(256)}#`, `$share/g/${'+/'.repeat(256)}+`, '$share', '$share/', '$share/g',
+  over('/', 256), `${'a/'.repeat(256)}#`, `$share/g/${'+/'.repeat(256)}+`, '$share/', '$share/g',
   '$share/g/', '$share//a', '$share/+/a', '$share/g#/a', '$share/g/a#', '$share/g/#/a', 'a\0b',
 ];
 

@@ -125,7 +125,7 @@ class Receiver {
     const newest = this.lastLasting.get(message.topic);
     if (newest !== undefined && message.time <= newest) return null;
     if (!this.rememberLasting(message)) return null;
-    return { ...message, old: true };
+    return { ...message, old: true, off_by_ms: refusal.off_by_ms };
   }
 
   rememberLasting({ topic, time }) {

@@ -61,9 +61,10 @@ function wireTopic(mode, topic) {
 
 const fitting = (wire) => (Buffer.byteLength(wire) > LONGEST ? null : wire);
 
-// {group, filter} of `$share/group/filter`; group is '' when not shared; null when `$share` is used wrongly.
+// {group, filter} of `$share/group/filter`; group is '' when not shared; null when `$share/` is used wrongly. `$share`
+// alone is a filter like any other (MQTT 5.0 §4.8.2).
 function splitShare(filter) {
-  if (!/^\$share(\/|$)/.test(filter)) return { group: '', filter };
+  if (!filter.startsWith('$share/')) return { group: '', filter };
   const parts = /^\$share\/([^/+#]+)\/(.+)$/s.exec(filter);
   return parts && { group: parts[1], filter: parts[2] };
 }
