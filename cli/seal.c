@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* mqtt-e2e seal: messages to lines of hex, without a broker. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "filter.h"
+#include "line.h"
+
+const char cli_seal_help[] =
+    "Usage: mqtt-e2e seal -t TOPIC [-l | -m TEXT | -f FILE | -n | -s] [OPTION]...\n"
+    "\n"
+    "Seals messages and prints, for each, a line WIRETOPIC HEX: what a broker would see. No broker is "
+    "asked.\n"
+    "To publish one by other means: mosquitto_pub -t WIRETOPIC with the bytes that HEX stands for.\n"
+    "\n"
+    "  -t TOPIC           the topic\n"
+    "  -m TEXT            one message; everybody on this machine can read arguments: secrets go through -f "
+    "or -l\n"
+    "  -f FILE            one message: a file's content\n"
+    "  -s                 one message: all of standard input (this is so too if none of these is given)\n"
+    "  -l                 a message for each line of standard input; empty lines are left out\n"
+    "  -n                 one empty message\n"
+    "  -r                 lasting messages, what MQTT calls retained; the same as --kind lasting\n"
+    "      --kind KIND    message or lasting\n"
+    "      --now MS       the time of sealing, in milliseconds since 1970, instead of the clock's\n"
+    "      --pad N        shorter payloads all look N bytes long, 0 to 65535; 50 unless given\n"
+    "      --padme        longer payloads are padded too, by up to 12 % (Padm\u00e9)\n"
+    "      --base BASE    topic base, instead of the key file's; '' is none\n"
+    "      --plain-topics topic names stay readable\n"
+    "  -K, --secret FILE  the key file; '-' is standard input. $MQTT_E2E_KEY_FILE unless given, else\n"
+    "                     $XDG_CONFIG_HOME/mqtt-e2e/key, else ~/.config/mqtt-e2e/key\n";
+
+enum { PAD = CLI_FILTER_OWN, PADME, KIND };
+
+static const struct option longs[] = {CLI_FILTER_LONGS,
+                                      {"pad", required_argument, NULL, PAD},
+                                      {"padme", no_argument, NULL, PADME},
+                                      {"kind", required_argument, NULL, KIND},
+                                      {NULL, 0, NULL, 0}};
+
+typedef struct {
+    cli_filter filter;
+    mqtt_e2e_topic topic;
+    mqtt_e2e_kind kind;
+    const char *name;  /* of the topic */
+    const char *value; /* of -m and -f */
+    char *wire, *hex;
+    uint8_t *packet;
+    size_t packet_size;
+    char source; /* m, f, s, l, n; 0 = none given */
+} job;
+
+static bool set_kind(job *j, const char *value)
+{
+    if (strcmp(value, "message") == 0)
+        j->kind = MQTT_E2E_MESSAGE;
+    else if (strcmp(value, "lasting") == 0)
+        j->kind = MQTT_E2E_LASTING;
+    else
+        cli_usage_error("seal", "--kind must be message or lasting, not '%s'", value);
+    return j->kind == MQTT_E2E_LASTING || strcmp(value, "message") == 0;
+}
+
+static bool set_source(job *j, int letter)
+{
+    if (j->source && j->source != letter)
+        cli_usage_error("seal", "-%c and -%c exclude each other", j->source, letter);
+    else if (j->source && optarg)
+        cli_usage_error("seal", "-%c is given twice", letter);
+    else {
+        j->source = (char)letter;
+        j->value = optarg;
+        return true;
+    }
+    return false;
+}
+
+static bool set(job *j, int option)
+{
+    int64_t number;
+    switch (option) {
+    case 't':
+        if (j->name)
+            cli_usage_error("seal", "-t is given twice");
+        j->name = j->name ? NULL : optarg;
+        return j->name != NULL;
+    case 'm':
+    case 'f':
+    case 's':
+    case 'l':
+    case 'n':
+        return set_source(j, option);
+    case 'r':
+        j->kind = MQTT_E2E_LASTING;
+        return true;
+    case KIND:
+        return set_kind(j, optarg);
+    case PADME:
+        j->filter.options.padme = true;
+        return true;
+    case PAD:
+        if (!cli_parse_number("seal", "--pad", optarg, 0, 65535, &number))
+            return false;
+        j->filter.options.pad_size = (uint16_t)number;
+        return true;
+    default:
+        return cli_filter_option(&j->filter, option);
+    }
+}
+
+static int parse_options(job *j, int argc, char **argv)
+{
+    int option;
+    cli_filter_init(&j->filter, "seal");
+    while ((option = cli_getopt("seal", argc, argv, ":t:m:f:slnr" CLI_FILTER_LETTERS, longs)) != -1)
+        if (!set(j, option))
+            return CLI_USAGE;
+    if (optind < argc)
+        return cli_usage_error("seal", "'%s' is one argument too many", argv[optind]);
+    if (!j->name)
+        return cli_usage_error("seal", "-t TOPIC is missing");
+    bool reads_stdin = !j->source || j->source == 's' || j->source == 'l' ||
+                       (j->source == 'f' && strcmp(j->value, "-") == 0);
+    if (reads_stdin && j->filter.secret && strcmp(j->filter.secret, "-") == 0)
+        return cli_usage_error("seal", "standard input can't be both the key and the message");
+    return CLI_OK;
+}
+
+/* Makes room for a packet with `len` bytes of payload. */
+static bool make_room(job *j, size_t len)
+{
+    size_t need = mqtt_e2e_sealed_size(j->filter.session, len);
+    if (need <= j->packet_size)
+        return true;
+    free(j->packet);
+    free(j->hex);
+    j->packet = malloc(need);
+    j->hex = malloc(2 * need + 1);
+    j->packet_size = need;
+    if (j->packet && j->hex)
+        return true;
+    cli_error("out of memory for a message of %zu bytes", len);
+    return false;
+}
+
+static bool seal(job *j, const void *payload, size_t len)
+{
+    cli_filter *f = &j->filter;
+    size_t n = 0;
+    if (len > MQTT_E2E_PAYLOAD_MAX - MQTT_E2E_OVERHEAD) {
+        cli_error("the message is over %d bytes long, which is all that MQTT takes",
+                  MQTT_E2E_PAYLOAD_MAX - MQTT_E2E_OVERHEAD);
+        return false;
+    }
+    if (!make_room(j, len))
+        return false;
+    mqtt_e2e_status status;
+    do
+        status = mqtt_e2e_seal(f->session, &j->topic, j->kind, payload, len, j->packet, j->packet_size,
+                               cli_filter_now(f), &n);
+    while (status == MQTT_E2E_EXHAUSTED && cli_filter_renew(f));
+    if (status != MQTT_E2E_OK) {
+        cli_error("cannot seal for the topic '%s': %s", j->name, mqtt_e2e_status_text(status));
+        return false;
+    }
+    cli_hex(j->packet, n, j->hex);
+    printf("%s %s\n", j->wire, j->hex);
+    return cli_flush();
+}
+
+static bool seal_lines(job *j)
+{
+    cli_line line = {0};
+    int got;
+    bool fine = true;
+    while (fine && (got = cli_line_read(stdin, &line, MQTT_E2E_PAYLOAD_MAX)) == 1)
+        if (line.len > 0)
+            fine = seal(j, line.data, line.len);
+    if (fine && got < 0) {
+        cli_error("cannot read standard input: %s", strerror(errno));
+        fine = false;
+    }
+    if (line.data)
+        explicit_bzero(line.data, line.size);
+    free(line.data);
+    return fine;
+}
+
+/* All of a stream, at most one byte more than the longest payload. NULL: errno says why. */
+static char *read_whole(FILE *in, size_t *len)
+{
+    size_t size = 65536;
+    char *data = malloc(size), *more;
+    *len = 0;
+    while (data) {
+        *len += fread(data + *len, 1, size - *len, in);
+        if (ferror(in))
+            break;
+        if (*len < size || *len > MQTT_E2E_PAYLOAD_MAX)
+            return data;
+        if (!(more = realloc(data, size * 2)))
+            break;
+        data = more;
+        size *= 2;
+    }
+    free(data);
+    return NULL;
+}
+
+static bool seal_file(job *j, const char *path)
+{
+    bool from_stdin = strcmp(path, "-") == 0;
+    FILE *in = from_stdin ? stdin : fopen(path, "rbe");
+    size_t len;
+    if (!in) {
+        cli_error("cannot open '%s': %s", path, strerror(errno));
+        return false;
+    }
+    char *data = read_whole(in, &len);
+    bool fine = data != NULL;
+    if (!fine)
+        cli_error("cannot read %s%s%s: %s", from_stdin ? "" : "'", from_stdin ? "standard input" : path,
+                  from_stdin ? "" : "'", strerror(errno));
+    if (!from_stdin)
+        fclose(in);
+    fine = fine && seal(j, data, len);
+    if (data)
+        explicit_bzero(data, len);
+    free(data);
+    return fine;
+}
+
+static int prepare_topic(job *j)
+{
+    size_t levels = 1;
+    for (const char *p = j->name; *p; p++)
+        levels += *p == '/';
+    size_t size = MQTT_E2E_WIRE_SIZE(strlen(mqtt_e2e_base(j->filter.session)), strlen(j->name), levels);
+    j->wire = malloc(size);
+    if (!j->wire) {
+        cli_error("out of memory");
+        return CLI_FAILED;
+    }
+    mqtt_e2e_status status = mqtt_e2e_hide(j->filter.session, j->name, j->wire, size, &j->topic);
+    if (status == MQTT_E2E_BAD_TOPIC)
+        return cli_usage_error(
+            "seal", "the topic '%s' is not one to publish to: empty, with a wildcard, or not UTF-8", j->name);
+    if (status != MQTT_E2E_OK) {
+        cli_error("cannot hide the topic '%.100s': %s", j->name, mqtt_e2e_status_text(status));
+        return CLI_FAILED;
+    }
+    return CLI_OK;
+}
+
+static bool run(job *j)
+{
+    switch (j->source) {
+    case 'm':
+        return seal(j, j->value, strlen(j->value));
+    case 'n':
+        return seal(j, "", 0);
+    case 'l':
+        return seal_lines(j);
+    default:
+        return seal_file(j, j->source == 'f' ? j->value : "-");
+    }
+}
+
+int cli_seal(int argc, char **argv)
+{
+    static job j;
+    int code = parse_options(&j, argc, argv);
+    if (code == CLI_OK)
+        code = cli_filter_start(&j.filter);
+    if (code == CLI_OK)
+        code = prepare_topic(&j);
+    if (code == CLI_OK)
+        code = run(&j) ? CLI_OK : CLI_FAILED;
+    cli_filter_end(&j.filter);
+    free(j.wire);
+    free(j.packet);
+    free(j.hex);
+    return code;
+}
