@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#define HEAD_SIZE        46
+#define HEAD_SIZE        54
 #define STREAM_HEAD_SIZE 32
 #define LASTING_SIZE     16
 #define MAC_SIZE         16
