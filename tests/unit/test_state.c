@@ -37,16 +37,20 @@ static void send_from(node *a, const char *text, int64_t now_ms, packet *out)
 
 static void restarted(node *a, node *b)
 {
+    mqtt_e2e_id former = mqtt_e2e_own_stream(b->session);
+    int64_t newest;
     packet own;
 
     send_from(a, "first", T0, &p);
     send_from(a, "delayed", T0, &q);
     send_from(a, "third", T0, &r);
-    send_from(b, "from b", T0, &own);
+    send_from(b, "from b", T0 + 70000, &own); /* later than the restart, by its clock then */
     assert_int_equal(node_open(b, &p, T0), MQTT_E2E_OK);
     assert_int_equal(node_open(b, &r, T0), MQTT_E2E_OK);
     save(b);
     assert_int_equal(restart(b, &b->options, T0 + 60000), MQTT_E2E_OK);
+    assert_true(mqtt_e2e_last_seen(b->session, former.stream, &former, &newest));
+    assert_int_equal(newest, T0 + 70000);
     assert_int_equal(node_open(b, &p, T0 + 60000), MQTT_E2E_REPLAY);
     assert_int_equal(node_open(b, &r, T0 + 60000), MQTT_E2E_REPLAY);
     assert_int_equal(node_open(b, &own, T0 + 60000), MQTT_E2E_REPLAY); /* its former own stream */
