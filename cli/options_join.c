@@ -49,6 +49,9 @@ static int check_sender(const cli_options *options, const char *command)
     if (options->source == CLI_NO_SOURCE)
         return cli_usage_error(command, "no message: give one with -m, -f, %s-s or -n",
                                options->command == CLI_FOR_PUB ? "-l, " : "");
+    if (options->secret && strcmp(options->secret, "-") == 0 &&
+        (options->source == CLI_LINES || options->source == CLI_STDIN))
+        return cli_usage_error(command, "standard input holds the key (-K -) or the message, not both");
     if (options->source == CLI_LINES && (options->repeat > 1 || options->repeat_delay_ms))
         return cli_usage_error(command, "--repeat goes with one message (-m, -f, -s, -n), not with -l");
     return check_topic(command, options->topics.items[0]);
@@ -58,6 +61,8 @@ static int check_subscriber(const cli_options *options, const char *command)
 {
     if (options->topics.count + options->unsubscribe.count == 0)
         return cli_usage_error(command, "no topic: give at least one with -t");
+    if (options->exit_after_subscribing && options->topics.count == 0)
+        return cli_usage_error(command, "-E needs a topic: give one with -t");
     if (options->no_retained && options->retained_only)
         return cli_usage_error(command, "-R and --retained-only leave nothing to print");
     int code = check_filters(command, &options->topics);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* The payload of one message, from the command line, a file or standard input. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "run.h"
+
+/* Room for more. False: the payload would be longer than any packet. */
+static bool grow(char **data, size_t *size)
+{
+    size_t wanted = *size ? 2 * *size : 65536;
+    char *more = *size > MQTT_E2E_PAYLOAD_MAX ? NULL : realloc(*data, wanted);
+    if (!more)
+        return false;
+    *data = more;
+    *size = wanted;
+    return true;
+}
+
+static bool read_all(int fd, const char *name, char **data, size_t *len)
+{
+    size_t size = 0;
+    for (;;) {
+        if (*len == size && !grow(data, &size)) {
+            cli_error("%s is too long for a message: at most %d bytes", name, MQTT_E2E_PAYLOAD_MAX);
+            return false;
+        }
+        ssize_t n = read(fd, *data + *len, size - *len);
+        if (n == 0)
+            return true;
+        if (n > 0)
+            *len += (size_t)n;
+        else if (errno != EINTR) {
+            cli_error("cannot read %s: %s", name, strerror(errno));
+            return false;
+        }
+    }
+}
+
+static bool read_file(const char *path, char **data, size_t *len)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        cli_error("cannot open '%s': %s", path, strerror(errno));
+        return false;
+    }
+    bool fine = read_all(fd, path, data, len);
+    close(fd);
+    return fine;
+}
+
+bool cli_read_payload(const cli_options *options, void **data, size_t *len)
+{
+    char *text = NULL;
+    bool fine = true;
+    *len = 0;
+    if (options->source == CLI_FILE)
+        fine = read_file(options->source_value, &text, len);
+    else if (options->source == CLI_STDIN)
+        fine = read_all(STDIN_FILENO, "standard input", &text, len);
+    else if (options->source == CLI_MESSAGE) {
+        text = strdup(options->source_value);
+        *len = strlen(options->source_value);
+        fine = text != NULL;
+        if (!fine)
+            cli_error("out of memory");
+    }
+    if (!fine) {
+        free(text);
+        text = NULL;
+    }
+    *data = text;
+    return fine;
+}

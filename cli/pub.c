@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* mqtt-e2e pub: publishes sealed messages, as mosquitto_pub does plain ones. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lines.h"
+#include "run.h"
+
+const char cli_pub_help[] =
+    "Usage: mqtt-e2e pub -t TOPIC {-m TEXT | -f FILE | -l | -s | -n} [OPTION...]\n"
+    "\n"
+    "Publishes messages, sealed with the key: the broker sees neither text nor topic nor length. Takes\n"
+    "mosquitto_pub's options. Waits until the broker has acknowledged all (QoS 1 and 2).\n"
+    "\n"
+    "    mqtt-e2e pub -t iot/door -m open\n"
+    "    mqtt-e2e pub -t iot/door/state -r -q 1 -m closed     # kept for those who come later\n"
+    "    tail -f log | mqtt-e2e pub -t iot/log -l\n";
+
+typedef struct {
+    cli_run run; /* first: the context of the callbacks */
+    const char *topic;
+    void *payload; /* where there is one message */
+    size_t len;
+    uint32_t sent; /* how often it was queued */
+    int64_t next;  /* when to queue it again */
+    cli_lines lines;
+    bool by_lines;
+    size_t under_way; /* messages queued and not published yet */
+    bool failed;
+    int64_t progress; /* when something was published last, or nothing was waiting */
+} state;
+
+static void on_published(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error, void *context)
+{
+    state *pub = context;
+    (void)client;
+    (void)ticket;
+    if (error) {
+        cli_tell(error);
+        pub->failed = true;
+    }
+    pub->under_way--;
+    pub->progress = cli_run_now();
+    pub->next = pub->progress + pub->run.options->repeat_delay_ms;
+}
+
+/* False: the queue is full for now, or it can't be sent at all; then the run is over. */
+static bool publish(state *pub, const void *data, size_t len)
+{
+    mqtt_e2e_error error;
+    const cli_options *options = pub->run.options;
+    pub->under_way++; /* on_published may come at once */
+    if (mqtt_e2e_client_publish(pub->run.client, pub->topic, data, len, options->qos, options->retain, NULL,
+                                &error))
+        return true;
+    if (--pub->under_way == 0) { /* not for want of room */
+        cli_tell(&error);
+        cli_run_end(&pub->run, CLI_FAILED);
+    }
+    return false;
+}
+
+static void publish_lines(state *pub)
+{
+    const char *line;
+    size_t len;
+    while (!pub->run.over && cli_lines_peek(&pub->lines, &line, &len) && publish(pub, line, len))
+        cli_lines_take(&pub->lines, len);
+}
+
+/* Queues what may be queued now. */
+static void feed(state *pub)
+{
+    if (pub->under_way == 0)
+        pub->progress = cli_run_now();
+    if (pub->by_lines)
+        publish_lines(pub);
+    else if (pub->under_way == 0 && pub->sent < pub->run.options->repeat && cli_run_now() >= pub->next &&
+             publish(pub, pub->payload, pub->len))
+        pub->sent++;
+}
+
+static bool all_queued(const state *pub)
+{
+    return pub->by_lines ? cli_lines_done(&pub->lines) : pub->sent == pub->run.options->repeat;
+}
+
+/* Milliseconds until there is something to do without the broker or standard input; -1 = nothing. */
+static int64_t pause_of(const state *pub)
+{
+    const cli_options *options = pub->run.options;
+    if (pub->under_way == 0)
+        return pub->by_lines ? -1 : cli_run_until(pub->next);
+    return options->wait_ms ? cli_run_until(pub->progress + options->wait_ms) : -1;
+}
+
+/* One round: queues, waits, and reads further lines while there is room for them: what waits in the pipe holds up its writer,
+ * and is not lost. */
+static void go_on(state *pub)
+{
+    const char *line;
+    size_t len;
+    feed(pub);
+    if (pub->run.over || (pub->under_way == 0 && all_queued(pub))) {
+        cli_run_end(&pub->run, pub->failed ? CLI_FAILED : CLI_OK);
+        return;
+    }
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    bool reads = pub->by_lines && !pub->lines.ended && !cli_lines_peek(&pub->lines, &line, &len);
+    cli_run_step(&pub->run, &input, reads, pause_of(pub));
+    if (reads && input.revents && !pub->run.over && !cli_lines_read(&pub->lines, STDIN_FILENO)) {
+        pub->failed = true; /* what was read still goes out */
+        pub->lines.ended = true;
+    }
+}
+
+static void check_end(state *pub)
+{
+    const cli_options *options = pub->run.options;
+    if (pub->run.over)
+        return;
+    if (pub->run.interrupted) {
+        if (pub->under_way)
+            cli_error("interrupted: %zu messages were not published", pub->under_way);
+        /* Lines without an end are stopped so; what was in the pipe is its writer's. */
+        cli_run_end(&pub->run, pub->under_way || !pub->by_lines || pub->failed ? CLI_FAILED : CLI_OK);
+    } else if (options->wait_ms && pub->under_way && cli_run_until(pub->progress + options->wait_ms) == 0) {
+        cli_error("timed out after %g s: %zu messages were not published", (double)options->wait_ms / 1000,
+                  pub->under_way);
+        cli_run_end(&pub->run, CLI_TIMEOUT);
+    }
+}
+
+static int run(state *pub, cli_options *options)
+{
+    pub->by_lines = options->source == CLI_LINES;
+    pub->topic = options->topics.items[0];
+    if (!pub->by_lines && !cli_read_payload(options, &pub->payload, &pub->len))
+        return CLI_FAILED;
+    if (options->client.queue_bytes < pub->len)
+        options->client.queue_bytes = pub->len;
+    options->client.on_published = on_published;
+    cli_patience patience = options->wait_ms ? CLI_PATIENT
+                            : pub->by_lines  ? CLI_ONCE_CONNECTED
+                                             : CLI_IMPATIENT;
+    pub->progress = cli_run_now();
+    if (cli_run_start(&pub->run, options, patience))
+        while (!pub->run.over) {
+            go_on(pub);
+            check_end(pub);
+        }
+    return cli_run_stop(&pub->run);
+}
+
+int cli_pub(int argc, char **argv)
+{
+    static cli_options options;
+    static state pub;
+    int code = cli_options_parse(&options, CLI_FOR_PUB, argc, argv);
+    if (code == CLI_OK && !options.help)
+        code = run(&pub, &options);
+    if (pub.payload)
+        mqtt_e2e_wipe_memory(pub.payload, pub.len);
+    free(pub.payload);
+    cli_lines_free(&pub.lines);
+    cli_options_free(&options);
+    return code;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Says in words why packets were refused. */
+#include <string.h>
+
+#include "run.h"
+
+/* The topic that a packet came on, or that it claims. */
+static void topic_of(const mqtt_e2e_delivery *delivery, char *out, size_t size)
+{
+    const mqtt_e2e_bytes *topic = &delivery->message->topic;
+    if (topic->data)
+        snprintf(out, size, "%.*s", (int)topic->len, (const char *)topic->data);
+    else
+        snprintf(out, size, "the wire topic %s", delivery->wire_topic);
+}
+
+static void why_stale(int64_t age, const mqtt_e2e_delivery *delivery, uint32_t clock_skew_ms, char *out,
+                      size_t size)
+{
+    double seconds = (double)age / 1000, off = (double)delivery->message->off_by_ms / 1000;
+    if (age <= (int64_t)clock_skew_ms)
+        snprintf(out, size, "it was sealed %.3f s before what we accept from%s", off,
+                 delivery->retain ? ", and kept by the broker; --lasting hands such on"
+                                  : ": before we started, if its sender's clock is right");
+    else
+        snprintf(out, size, "it was sealed %.3f s ago by its sender's clock, %.3f s too long ago; %s",
+                 seconds, off,
+                 delivery->retain
+                     ? "the broker had kept it: --lasting hands such on"
+                     : "its sender's clock is behind, ours is ahead, or it was held up on the way");
+}
+
+static void why_future(int64_t ahead, const mqtt_e2e_message *message, char *out, size_t size)
+{
+    snprintf(out, size,
+             "it was sealed %.3f s from now by its sender's clock, which is %.3f s too far ahead; or ours is "
+             "behind: compare 'date -u' on both",
+             (double)ahead / 1000, (double)message->off_by_ms / 1000);
+}
+
+static const char *why_other(mqtt_e2e_status status)
+{
+    switch (status) {
+    case MQTT_E2E_OWN:
+        return "a packet of our own came back";
+    case MQTT_E2E_FORGED:
+        return "sealed with another key, altered, or moved here from another topic";
+    case MQTT_E2E_UNSUPPORTED:
+        return "of a kind that a later version knows";
+    case MQTT_E2E_UNASKED:
+        return "a reply to no open request of ours";
+    case MQTT_E2E_NO_CLOCK:
+        return "we do not know the time";
+    default:
+        return "no packet of this protocol";
+    }
+}
+
+void cli_tell_refused(const mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery,
+                      uint32_t clock_skew_ms)
+{
+    const mqtt_e2e_message *message = delivery->message;
+    int64_t now = mqtt_e2e_client_now(client);
+    char topic[512], why[512];
+    topic_of(delivery, topic, sizeof topic);
+    if (delivery->status == MQTT_E2E_STALE)
+        why_stale(now - message->time, delivery, clock_skew_ms, why, sizeof why);
+    else if (delivery->status == MQTT_E2E_FUTURE)
+        why_future(message->time - now, message, why, sizeof why);
+    else if (delivery->status == MQTT_E2E_REPLAY) {
+        char stream[2 * MQTT_E2E_STREAM_ID_SIZE + 1];
+        cli_hex(message->id.stream, sizeof message->id.stream, stream);
+        snprintf(why, sizeof why, "packet %lu of stream %s came before, or others long after it",
+                 (unsigned long)message->id.counter, stream);
+    } else
+        snprintf(why, sizeof why, "%s", why_other(delivery->status));
+    cli_note("refused: %s: on %s from %s, %zu bytes: %s", mqtt_e2e_status_text(delivery->status), topic,
+             delivery->broker, delivery->packet_len, why);
+}
+
+uint64_t cli_count_refused(const mqtt_e2e_session *session)
+{
+    const uint32_t *counts = mqtt_e2e_counts(session);
+    uint64_t refused = 0;
+    for (int cause = MQTT_E2E_OK + 1; cause < MQTT_E2E_CAUSES; cause++)
+        refused += counts[cause];
+    return refused;
+}
+
+void cli_tell_counts(const mqtt_e2e_session *session)
+{
+    const uint32_t *counts = mqtt_e2e_counts(session);
+    char causes[256] = "";
+    size_t len = 0;
+    for (int cause = MQTT_E2E_OK + 1; cause < MQTT_E2E_CAUSES; cause++)
+        if (counts[cause])
+            len +=
+                (size_t)snprintf(causes + len, sizeof causes - len, "%s%lu %s", len ? ", " : " (",
+                                 (unsigned long)counts[cause], mqtt_e2e_status_text((mqtt_e2e_status)cause));
+    cli_note("accepted %lu, refused %llu%s%s", (unsigned long)counts[MQTT_E2E_OK],
+             (unsigned long long)cli_count_refused(session), causes, len ? ")" : "");
+}

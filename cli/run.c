@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop under pub, sub and request. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "run.h"
+
+/* ---- Time and signals --------------------------------------------------------------------------- */
+
+static int signal_pipe[2] = {-1, -1}; /* a signal between a look at a flag and poll would be slept over */
+
+int64_t cli_run_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t cli_run_until(int64_t when)
+{
+    int64_t left = when - cli_run_now();
+    return left > 0 ? left : 0;
+}
+
+static void on_signal(int number)
+{
+    int before = errno;
+    (void)!write(signal_pipe[1], &number, 1);
+    errno = before;
+}
+
+/* The first signal ends the loop; a second one, should a name lookup block it, the process. */
+static bool watch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
+    if (signal_pipe[0] < 0 && pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
+        cli_error("cannot make a pipe: %s", strerror(errno));
+        return false;
+    }
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    return true;
+}
+
+/* ---- The broker's comings and goings ------------------------------------------------------------ */
+
+/* Whether a broker said no in a way that trying again does not change: MQTT 3.1.1 §3.2.2.3, MQTT 5.0 §3.2.2.2. */
+static bool for_good(int code)
+{
+    static const int passing[] = {3,   128, 136,
+                                  137, 151, 159}; /* unavailable, unspecified, busy, quota, rate */
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+        if (code == passing[i])
+            return false;
+    return code > 0;
+}
+
+static void on_failure(cli_run *run, const mqtt_e2e_broker_news *news)
+{
+    size_t brokers = run->options->client.host_count ? run->options->client.host_count : 1;
+    bool patient =
+        run->patience == CLI_PATIENT || (run->patience == CLI_ONCE_CONNECTED && run->was_connected);
+    run->failures++;
+    run->refusals += for_good(news->code);
+    bool hopeless = run->failures >= brokers && (!patient || run->refusals >= brokers);
+    if (hopeless || run->failures <= brokers) /* each once */
+        cli_error("cannot connect to %s: %s", news->broker, news->why);
+    if (!hopeless)
+        return;
+    if (!news->code)
+        cli_hint("is a broker running there? 'mqtt-e2e doctor' looks closer");
+    cli_run_end(run, CLI_FAILED);
+}
+
+static void on_event(mqtt_e2e_client *client, mqtt_e2e_client_event event, const mqtt_e2e_broker_news *news,
+                     void *context)
+{
+    cli_run *run = context;
+    (void)client;
+    if (event == MQTT_E2E_FAILED) {
+        on_failure(run, news);
+        return;
+    }
+    run->failures = run->refusals = 0;
+    if (event == MQTT_E2E_DISCONNECTED) {
+        run->lost = true;
+        cli_error("lost the connection to %s: %s; trying again", news->broker, news->why);
+        return;
+    }
+    if (run->lost)
+        cli_note("mqtt-e2e: connected to %s again", news->broker);
+    if (!run->was_connected)
+        run->connected_at = cli_run_now();
+    run->connects++;
+    run->was_connected = true;
+    run->lost = false;
+}
+
+static void on_debug(mqtt_e2e_client *client, const char *text, void *context)
+{
+    (void)client;
+    (void)context;
+    cli_note("%s", text);
+}
+
+static void on_refused(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, void *context)
+{
+    const cli_run *run = context;
+    if (run->options->debug)
+        cli_tell_refused(client, delivery, run->options->client.session.clock_skew_ms);
+}
+
+/* ---- The loop ----------------------------------------------------------------------------------- */
+
+bool cli_run_start(cli_run *run, cli_options *options, cli_patience patience)
+{
+    mqtt_e2e_error error;
+    mqtt_e2e_client_options *client = &options->client;
+    run->options = options;
+    run->patience = patience;
+    run->code = CLI_FAILED;
+    if (!watch_signals())
+        return false;
+    client->on_event = on_event;
+    client->on_refused = on_refused;
+    client->on_debug = options->debug ? on_debug : NULL;
+    client->context = run;
+    run->client = mqtt_e2e_client_new(client, &error);
+    if (!run->client)
+        cli_tell(&error);
+    return run->client != NULL;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < 0 ? b : b < 0 ? a : a < b ? a : b;
+}
+
+bool cli_run_step(cli_run *run, struct pollfd *more, nfds_t count, int64_t timeout_ms)
+{
+    enum { MORE = 4, HOUR = 3600000 };
+    struct pollfd fds[2 + MORE] = {{.fd = signal_pipe[0], .events = POLLIN},
+                                   {.fd = mqtt_e2e_client_fd(run->client), .events = POLLIN}};
+    if (run->over)
+        return false;
+    if (count > MORE)
+        count = MORE;
+    if (count)
+        memcpy(fds + 2, more, count * sizeof *more);
+    timeout_ms = sooner(timeout_ms, mqtt_e2e_client_timeout(run->client));
+    int ready = poll(fds, 2 + count, (int)sooner(timeout_ms, HOUR));
+    for (nfds_t i = 0; i < count; i++)
+        more[i].revents = ready > 0 ? fds[2 + i].revents : 0;
+    char number;
+    if (read(signal_pipe[0], &number, 1) == 1)
+        run->interrupted = true;
+    if (!run->interrupted)
+        mqtt_e2e_client_loop(run->client);
+    return !run->over;
+}
+
+void cli_run_end(cli_run *run, int code)
+{
+    if (!run->over)
+        run->code = code;
+    run->over = true;
+}
+
+int cli_run_stop(cli_run *run)
+{
+    mqtt_e2e_client_free(run->client);
+    run->client = NULL;
+    return run->code;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MQTT_E2E_CLI_RUN_H
+#define MQTT_E2E_CLI_RUN_H
+/*
+ * The loop under pub, sub and request: signals, the broker's comings and goings, refused packets. A command's own state starts
+ * with a cli_run, which is the context of all callbacks:
+ *
+ *     if (cli_run_start(&sub.run, &options, CLI_ONCE_CONNECTED)) {
+ *         ... subscribe ...
+ *         while (cli_run_step(&sub.run, NULL, 0, -1))
+ *             ;
+ *     }
+ *     return cli_run_stop(&sub.run);
+ */
+#include <poll.h>
+
+#include "options.h"
+
+/* Whether to go on trying when every broker has failed once: never; after we were connected; always. One that
+ * turned us down for good (password, client id) is not tried again. */
+typedef enum { CLI_IMPATIENT, CLI_ONCE_CONNECTED, CLI_PATIENT } cli_patience;
+
+typedef struct {
+    cli_options *options;
+    mqtt_e2e_client *client;
+    cli_patience patience;
+    bool was_connected, lost, over;
+    bool interrupted;          /* SIGINT or SIGTERM came */
+    int code;                  /* exit code, once over */
+    size_t failures, refusals; /* since the last connect */
+    size_t connects;
+    int64_t connected_at; /* for the first time, by cli_run_now; 0 = not yet */
+} cli_run;
+
+/* Makes the client of options->client; callbacks that are set there already stay. False: it was told, and run->code is set. */
+bool cli_run_start(cli_run *run, cli_options *options, cli_patience patience);
+
+/* Waits for at most `timeout_ms` (-1 = no limit) for the broker, a signal, or one of `count` descriptors of `more`, and lets
+ * the client do what is due. False: it is over. */
+bool cli_run_step(cli_run *run, struct pollfd *more, nfds_t count, int64_t timeout_ms);
+
+/* Ends the run with an exit code; the first one stands. */
+void cli_run_end(cli_run *run, int code);
+
+/* Disconnects and frees. Returns the exit code. */
+int cli_run_stop(cli_run *run);
+
+/* Milliseconds of a clock that never jumps. */
+int64_t cli_run_now(void);
+
+/* Milliseconds from now to `when`, at least 0. */
+int64_t cli_run_until(int64_t when);
+
+/* ---- refused.c ---------------------------------------------------------------------------------- */
+
+/* Says of a refused packet why it was refused, and whose clock may be wrong. */
+void cli_tell_refused(const mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery,
+                      uint32_t clock_skew_ms);
+
+/* Says how many were accepted and refused, by cause. */
+void cli_tell_counts(const mqtt_e2e_session *session);
+
+/* How many packets were refused. */
+uint64_t cli_count_refused(const mqtt_e2e_session *session);
+
+/* ---- payload.c ---------------------------------------------------------------------------------- */
+
+/* The payload of -m, -f, -s or -n, to be freed, in *data (NULL where empty). False: it was told. */
+bool cli_read_payload(const cli_options *options, void **data, size_t *len);
+
+#endif
