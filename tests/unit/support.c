@@ -19,6 +19,45 @@ const mqtt_e2e_crypto *const test_backends[] = {
 };
 const size_t test_backend_count = sizeof test_backends / sizeof test_backends[0];
 
+int test_run_over_backends(const char *group, const struct CMUnitTest *tests, size_t count)
+{
+    int failed = 0;
+
+    for (size_t b = 0; b < test_backend_count; b++) {
+        struct CMUnitTest *copy = malloc(count * sizeof *copy);
+        char name[128];
+        if (copy == NULL)
+            return 1;
+        memcpy(copy, tests, count * sizeof *copy);
+        for (size_t i = 0; i < count; i++) {
+            const void *backend = test_backends[b];
+            memcpy(&copy[i].initial_state, &backend, sizeof backend); /* cmocka takes no const */
+        }
+        snprintf(name, sizeof name, "%s over %s", group, test_backends[b]->name);
+        print_message("%s\n", name); /* cmocka's plain output leaves it out */
+        failed += _cmocka_run_group_tests(name, copy, count, NULL, NULL);
+        free(copy);
+    }
+    return failed;
+}
+
+void *test_set_up(const mqtt_e2e_crypto *crypto, const uint8_t *keys, size_t key_len)
+{
+    void *state = malloc(crypto->state_size);
+
+    assert_non_null(state);
+    memset(state, 0xa5, crypto->state_size); /* "any content" */
+    assert_int_equal(crypto->init(state, keys, key_len), 0);
+    return state;
+}
+
+void test_drop(const mqtt_e2e_crypto *crypto, void *state)
+{
+    crypto->wipe(state);
+    assert_true(test_all_zero(state, crypto->state_size));
+    free(state);
+}
+
 /* SplitMix64 (Steele, Lea, Flood 2014): a counter and a mixing function, so that any seed will do. */
 static uint64_t random_state;
 

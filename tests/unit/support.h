@@ -18,6 +18,14 @@
 extern const mqtt_e2e_crypto *const test_backends[];
 extern const size_t test_backend_count;
 
+/* Runs the tests of a group once over each backend, which each finds in *state. Returns how many failed. */
+int test_run_over_backends(const char *group, const struct CMUnitTest *tests, size_t count);
+
+/* A key state of its own, to the byte, set up with three keys of `key_len` bytes each; and its end, which checks that
+ * nothing is left in it. */
+void *test_set_up(const mqtt_e2e_crypto *crypto, const uint8_t *keys, size_t key_len);
+void test_drop(const mqtt_e2e_crypto *crypto, void *state);
+
 /* Seeds test_random from the environment's TEST_SEED (decimal, or hex after 0x), else from the clock, and prints the
  * seed, so that a failed run can be repeated. Returns it. Call it first in main. */
 uint64_t test_seed(void);
