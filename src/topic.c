@@ -224,7 +224,7 @@ static mqtt_e2e_status read_levels(const mqtt_e2e_session *session, const char *
     size_t o = 0;
 
     for (unsigned depth = 0;; depth++) {
-        size_t n = e2e_names_level(wire, len), level_len;
+        size_t n = e2e_names_level(wire, len), level_len = 0;
         mqtt_e2e_status status = MQTT_E2E_FORGED;
 
         if (depth < MQTT_E2E_LEVELS_MAX)
