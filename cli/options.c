@@ -73,6 +73,10 @@ static bool set_number(const char *command, const cli_row *r, const char *name, 
     bool fine = r->kind == SPAN32 || r->kind == SPAN64
                     ? cli_parse_span(command, name, value, r->max, &n)
                     : cli_parse_number(command, name, value, r->min, r->max, &n);
+    if (fine && n < r->min) { /* only of a time span */
+        cli_usage_error(command, "%s must be more than 0", name);
+        fine = false;
+    }
     if (!fine)
         return false;
     switch (r->kind) {
@@ -93,6 +97,16 @@ static bool set_number(const char *command, const cli_row *r, const char *name, 
         *(int64_t *)field = n;
     }
     return true;
+}
+
+static bool refuse(const char *command, const cli_row *r, const char *name)
+{
+    char why[256];
+    snprintf(why, sizeof why, "%s", r->help);
+    for (char *p = why; (p = strchr(p, '\n')) != NULL;)
+        *p = ' ';
+    cli_usage_error(command, "%s can't be had: %s", name, why);
+    return false;
 }
 
 static bool set(cli_options *options, const cli_row *r, const char *name, const char *value)
@@ -119,8 +133,7 @@ static bool set(cli_options *options, const cli_row *r, const char *name, const 
     case SET:
         return r->set(options, name, value);
     case REFUSED:
-        cli_usage_error(command, "%s can't be had: %s", name, r->help);
-        return false;
+        return refuse(command, r, name);
     default:
         return set_number(command, r, name, value, field);
     }

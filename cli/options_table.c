@@ -42,10 +42,10 @@ const cli_row cli_rows[] = {
     {UINT32, PUB, 0, "repeat", "N", "send the message N times", RANGE(repeat, 1, INT32_MAX)},
     {SPAN64, PUB, 0, "repeat-delay", "SECONDS", "wait between them", RANGE(repeat_delay_ms, 0, 1000 * (int64_t)DAY)},
     {SPAN64, PUB, 'W', "timeout", "SECONDS", "keep trying for so long, then exit with 27 (default: each\n"
-     "broker once)", RANGE(wait_ms, 0, 1000 * (int64_t)DAY)},
-    {SPAN64, SUB, 'W', "timeout", "SECONDS", "exit with 27 after so long", RANGE(wait_ms, 0, 1000 * (int64_t)DAY)},
+     "broker once)", RANGE(wait_ms, 1, 1000 * (int64_t)DAY)},
+    {SPAN64, SUB, 'W', "timeout", "SECONDS", "exit with 27 after so long", RANGE(wait_ms, 1, 1000 * (int64_t)DAY)},
     {SPAN64, REQUEST, 'W', "timeout", "SECONDS", "wait so long for a reply, then exit with 27 (default 10)",
-     RANGE(wait_ms, 0, DAY)},
+     RANGE(wait_ms, 1, DAY)},
     {UINT32, REQUEST, 0, "replies", "N", "wait for N replies (default 1)", RANGE(replies, 1, INT32_MAX)},
     {FLAG, REQUEST, 0, "all", NULL, "print every reply that comes within -W", AT(all_replies)},
     {UINT32, SUB, 'C', "count", "N", "exit after N messages", RANGE(count, 1, INT32_MAX)},
