@@ -67,7 +67,8 @@ const INVALID_UTF8 = {
   'a sequence broken off': 'c361', 'overlong slash': 'c0af', 'overlong NUL': 'c080', 'overlong DEL': 'c1bf',
   'overlong in three bytes': 'e080af', 'overlong in four': 'f08080af', 'a high surrogate': 'eda080',
   'a low surrogate': 'edbfbf', 'a pair of surrogates': 'eda081edb080', 'beyond U+10FFFF': 'f4908080',
-  'five bytes': 'f888808080', 'byte fe': 'fe', 'byte ff': '61ff62',
+  'five bytes': 'f888808080', 'two heads': 'c3c3', 'a head in place of the third byte': 'e282c3',
+  'a head in place of the fourth': 'f09f8dc3', 'byte fe': 'fe', 'byte ff': '61ff62',
 };
 
 const BAD_TOPICS = [
@@ -129,6 +130,7 @@ function badWire() {
     'one letter': of('A'),
     'a letter cut': of(token('kitchen').slice(0, -1)),
     'a letter more': of(`${token('kitchen')}A`),
+    'a letter more than 24 bytes': of(`${token('living room')}A`),
     'two tokens in one': of(token('kitchen') + token('kitchen')),
     'base64 padding': of(`${token('kitchen')}==`),
     'a space at the end': of(`${token('kitchen')} `),
@@ -152,6 +154,8 @@ function badWire() {
     const other = letter === 'A' ? 'B' : 'A';
     list[`letter ${place} altered`] = of(token('kitchen').slice(0, place) + other + token('kitchen').slice(place + 1));
   }
+  const [before, after] = withLetterA(token);
+  for (const letter of '.=+@[`{Á') list[`${letter} in place of A`] = of(before + letter + after);
   for (const name of ['kitchen', 'x'.repeat(17)]) {
     for (const text of otherTrailingBits(token(name))) list[`not canonical: …${text.slice(-3)}`] = of(text);
   }
@@ -160,6 +164,15 @@ function badWire() {
     if (topics.logicalTopic({ keys: keys16, base, plain: false }, wire) !== null) throw new Error(`${about} reads back`);
     return { about, key: KEY16, base, wire };
   }).concat(badWireElsewhere());
+}
+
+// What stands before and after an A (six zero bits) in a token that has one: a decoder may take other things for it.
+function withLetterA(token) {
+  for (let n = 0; ; n++) {
+    const text = token(`room ${n}`);
+    const place = text.indexOf('A');
+    if (place > 0) return [text.slice(0, place), text.slice(place + 1)];
+  }
 }
 
 // The letters that decode to the same bytes as the last one.

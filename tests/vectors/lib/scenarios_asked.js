@@ -180,6 +180,9 @@ function lasting() {
   s.receive('forged', old(c, 0, 1), { topic: 'iot/bath' });
   s.receive('accepted', s.packet(c, 1, { kind, time: NOW - 5 }), { about: 'c enters, b goes, the floor rises' });
   s.receive('stale', s.packet(b, 2, { kind, time: NOW - 10 }), { about: 'rule 8, not later than the newest' });
+  s.wait(10 * MINUTE);
+  s.receive('stale', s.packet(c, 2, { kind, time: NOW - 2 }), { about: 'the newest is not the one accepted last' });
+  s.receive('accepted', s.packet(c, 2, { kind, time: NOW + 2 }), { about: 'later than the newest' });
   s.now = null;
   s.receive('no_clock', old(c, 2, 60, { topic: 'iot/attic' }), { topic: 'iot/attic' });
   return s;

@@ -4,8 +4,7 @@
 
 const { Script, KEY32 } = require('./script');
 
-const GAPS = [0, 1, 2, 31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 192, 193, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1,
-  2 ** 32 - 65, 2 ** 32 - 64, 2 ** 32 - 2, 2 ** 32 - 1];
+const GAPS = [0, 1, 32, 63, 64, 65, 127, 128, 129, 192, 2 ** 31, 2 ** 32 - 2, 2 ** 32 - 1];
 const LAST = 2 ** 32 - 1;
 
 // Topics are of no interest here: short ones keep the file small.
@@ -49,6 +48,24 @@ function bitsMove(window) {
   };
   [0, 5, 6, 60, 0, 5, 7, 6, 1, 63, 62, 64, 65, 69, 5, 6, 7, 8, 68, 127, 126, 63, 64, 66, 128, 65, 129, 130, 67, 70,
     191, 133, 131, 128, 192, 129, 134, 193, 256, 255, 194, 193, 195, 320, 257, 256, 258].forEach(send);
+  return s;
+}
+
+// What was set before a jump must not be taken for what is set after it, wherever in the window it was: all counters
+// that fall in the same place of it are tried.
+function jump(window, ahead) {
+  const s = windowScript(window, `a jump of ${ahead}`);
+  const a = s.sender('a');
+  const set = [10, 63, 64, 70, 100, 126, 127, 129, 190, 192, 200].filter((counter) => counter < window);
+  set.forEach((counter) => s.receive('accepted', s.packet(a, counter)));
+  const highest = Math.max(...set) + ahead;
+  s.receive('accepted', s.packet(a, highest));
+  for (const counter of set) {
+    let same = counter; // the one in the window that has its place
+    while (same <= highest - window) same += window;
+    const old = same === counter || same === highest;
+    s.receive(old ? 'replay' : 'accepted', s.packet(a, same), { about: `in the place of ${counter}` });
+  }
   return s;
 }
 
@@ -115,5 +132,10 @@ function twoStreams() {
 
 module.exports = () => [64, 128].flatMap((window) => [
   ...GAPS.map((gap) => gapUp(window, gap)), bitsMove(window), downward(window), low(window),
+  jump(window, window - 10), jump(window, window), jump(window, 10 * window + 3),
   refusedMovesNothing(window),
-]).concat(twoStreams());
+]).concat(
+  [192, 4096].flatMap((window) => [
+    bitsMove(window), downward(window), low(window), jump(window, window - 10), jump(window, window + 1),
+  ]), // 192 is no power of two
+  [191, 192, 193].map((gap) => gapUp(192, gap)), [4095, 4096, 4097].map((gap) => gapUp(4096, gap)), twoStreams());
