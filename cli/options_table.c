@@ -60,7 +60,10 @@ const cli_row cli_rows[] = {
      AT(exit_after_subscribing)},
     {SET, SUB, 0, "random-filter", "PERCENT", "print only so many of the messages, by chance", BY(cli_set_random)},
 
-    {HEADING, TALKERS, 0, NULL, NULL, "Output", NONE},
+    {HEADING, ALL, 0, NULL, NULL, "Output", NONE},
+    {FLAG, CLI_FOR_DOCTOR, 0, "json", NULL, "print the report as one JSON object", AT(json)},
+    {SPAN64, CLI_FOR_DOCTOR, 'W', "timeout", "SECONDS", "wait so long in each step (default 5)",
+     RANGE(wait_ms, 1, DAY)},
     {FLAG, HEARERS, 'v', "verbose", NULL, "print the topic before the message", AT(verbose)},
     {SET, HEARERS, 'F', "format", "FORMAT", "print in this form: see 'Format' above", BY(cli_set_format)},
     {FLAG, HEARERS, 'N', "no-newline", NULL, "no line end after each message", AT(no_newline)},

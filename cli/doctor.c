@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* mqtt-e2e doctor: finds out what is wrong, and says what to do. */
+#include "doctor.h"
+
+#include <string.h>
+
+const char cli_doctor_help[] = "Usage: mqtt-e2e doctor [OPTION]...\n"
+                               "\n"
+                               "Checks the key file; looks up each broker and connects to it; sends itself a "
+                               "sealed message there, and measures how long\n"
+                               "it takes; compares the clock with those of other nodes that it hears; reads "
+                               "the broker's limits; and says in\n"
+                               "words what is wrong and what to do. Exit code 1 if anything is wrong. Each "
+                               "broker takes about three seconds.\n"
+                               "Each step has 5 seconds, or as long as -W says.\n"
+                               "\n";
+
+static void examine(const cli_options *options, const mqtt_e2e_host *host)
+{
+    cli_patient patient = {.options = options, .host = *host};
+    patient.timeout_ms = options->wait_ms ? options->wait_ms : 5000;
+    if (!patient.host.port)
+        patient.host.port = options->client.tls ? 8883 : 1883;
+    snprintf(patient.name, sizeof patient.name, strchr(host->name, ':') ? "[%s]:%u" : "%s:%u", host->name,
+             (unsigned)patient.host.port);
+    cli_report_about("broker %s", patient.name);
+    if (!cli_doctor_net(&patient) || !cli_doctor_connect(&patient))
+        return;
+    cli_doctor_clock(&patient);
+    cli_doctor_disconnect(&patient);
+    cli_doctor_trip(&patient);
+}
+
+static int run(const cli_options *options)
+{
+    static const mqtt_e2e_host localhost = {"localhost", 0};
+    const mqtt_e2e_client_options *client = &options->client;
+    const mqtt_e2e_host *hosts = client->host_count ? client->hosts : &localhost;
+    size_t count = client->host_count ? client->host_count : 1;
+    mosquitto_lib_init();
+    cli_report_begin(options->json);
+    cli_doctor_key(options);
+    cli_doctor_own_clock(options);
+    for (size_t i = 0; i < count; i++)
+        examine(options, &hosts[i]);
+    int code = cli_report_end();
+    mosquitto_lib_cleanup();
+    return code;
+}
+
+int cli_doctor(int argc, char **argv)
+{
+    static cli_options options;
+    int code = cli_options_parse(&options, CLI_FOR_DOCTOR, argc, argv);
+    if (code == CLI_OK && !options.help)
+        code = run(&options);
+    cli_options_free(&options);
+    return code;
+}
