@@ -1,0 +1,74 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: MIT
+# What scripts/test-cross and scripts/footprint-host share: compiling for another processor. Source it with $program
+# set, in the top folder of the sources.
+#
+#     cross_target i686|s390x|armhf    sets $cc, $ar, $run (what runs the target's programs here), $target, $built
+#     cross_bearssl                    builds $built/libbearssl.a; its headers are in $bearssl/inc
+#     cross_cmocka                     builds $built/cmocka.o; its header is in $cmocka/include
+#
+# Programs are linked statically, so that they run without the target's system. Libraries are built once and kept.
+
+: "${program:?}"
+sources=${MQTT_E2E_SOURCES:-$PWD/build-sources}
+bearssl=$sources/bearssl
+cmocka=$sources/cmocka
+: "${JOBS:=$(nproc)}"
+
+die() {
+    printf '%s: %s\n' "$program" "$1" >&2
+    [ $# -lt 2 ] || printf '%s\n' "$2" >&2
+    exit 1
+}
+
+cross_target() {
+    target=$1
+    case $target in
+    i686) prefix=i686-linux-gnu package=gcc-i686-linux-gnu run=qemu-i386-static ;;
+    s390x) prefix=s390x-linux-gnu package=gcc-s390x-linux-gnu run=qemu-s390x-static ;;
+    armhf) prefix=arm-linux-gnueabihf package=gcc-arm-linux-gnueabihf run=qemu-arm-static ;;
+    *) die "no such target: $target" "targets are i686, s390x, armhf" ;;
+    esac
+    cc=$prefix-gcc
+    ar=$prefix-gcc-ar
+    command -v "$cc" >/dev/null || die "no $cc here" "install the package $package, or run scripts/install test"
+    built=${MQTT_E2E_CROSS:-$PWD/build/cross}/$target
+    mkdir -p "$built"
+    built=$(cd "$built" && pwd)
+    exec 8>"$built/lock" # held until the program ends: one build for a target at a time
+    flock 8
+    ! runs_natively || run=
+    [ -z "$run" ] || command -v "$run" >/dev/null ||
+        die "no $run here" "install the package qemu-user-static, or run scripts/install test"
+}
+
+# Many a 64-bit x86 kernel runs 32-bit programs, and some don't.
+runs_natively() {
+    [ "$target" = i686 ] || return 1
+    echo 'int main(void) { return 0; }' | "$cc" -static -x c - -o "$built/native" && "$built/native" 2>/dev/null
+}
+
+cross_bearssl() {
+    scripts/sources bearssl
+    [ ! -e "$built/libbearssl.a" ] || return 0
+    rm -rf "$built/bearssl"
+    mkdir "$built/bearssl"
+    # -Os is what Debian and most firmware build it with; the folders are those that the backend needs.
+    (
+        cd "$built/bearssl" || exit
+        find "$bearssl/src/codec" "$bearssl/src/hash" "$bearssl/src/mac" "$bearssl/src/symcipher" -name '*.c' -print0 |
+            xargs -0 -n 16 -P "$JOBS" "$cc" -Os -w -ffunction-sections -I"$bearssl/inc" -I"$bearssl/src" -c
+        "$ar" rc ../libbearssl.new ./*.o
+    )
+    mv "$built/libbearssl.new" "$built/libbearssl.a"
+}
+
+cross_cmocka() {
+    scripts/sources cmocka
+    [ ! -e "$built/cmocka.o" ] || return 0
+    # One file; what its CMake would find out about glibc is known.
+    "$cc" -std=gnu99 -O2 -w -I"$cmocka/include" -D_GNU_SOURCE -DHAVE_SIGNAL_H -DHAVE_STRINGS_H -DHAVE_INTTYPES_H \
+        -DHAVE_MALLOC_H -DHAVE_STRUCT_TIMESPEC -DHAVE_CLOCK_REALTIME -DHAVE_GCC_THREAD_LOCAL_STORAGE \
+        -c "$cmocka/src/cmocka.c" -o "$built/cmocka.new"
+    mv "$built/cmocka.new" "$built/cmocka.o"
+}
