@@ -168,7 +168,6 @@ int cli_options_parse(cli_options *options, unsigned command, int argc, char **a
 {
     *options = (cli_options){.command = command, .repeat = 1, .replies = 1, .random_filter = 100};
     mqtt_e2e_client_defaults(&options->client);
-    options->client.session.window = 64;
     options->client.session.streams = CLI_STREAMS;
     int code = parse(options, argc, argv);
     options->help = options->given.help;

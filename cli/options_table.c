@@ -120,7 +120,7 @@ const cli_row cli_rows[] = {
     {FLAG, HEARERS, 0, "strict-start", NULL, "refuse also what fast clocks sealed before we started",
      AT(client.session.strict_start)},
     {UINT16, HEARERS, 0, "window", "N", "how far messages may overtake each other: a multiple\n"
-     "of 64 (default 64)", RANGE(client.session.window, 64, 65472)},
+     "of 64 (default 1024)", RANGE(client.session.window, 64, 65472)},
     {UINT16, HEARERS, 0, "streams", "N", "senders remembered (default 4096)", RANGE(client.session.streams, 1, 32767)},
     {FLAG, SUB, 0, "time-source", NULL, "tell the time to nodes that have no clock and ask",
      AT(client.time_source)},
