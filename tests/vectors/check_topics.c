@@ -136,7 +136,7 @@ void check_bad_wires(void **state)
     for (size_t b = 0; b < test_backend_count; b++) {
         for (size_t i = 0; i < vector_bad_wire_count; i++) {
             const vector_bad_wire *bad = &vector_bad_wires[i];
-            mqtt_e2e_session *session = mode_session(test_backends[b], bad->key, bad->base, false);
+            mqtt_e2e_session *session = mode_session(test_backends[b], bad->key, bad->base, bad->plain);
             mqtt_e2e_topic topic = {.name = "unset"};
             check_status(test_backends[b], bad->about, "reveal",
                          mqtt_e2e_reveal(session, bad->wire.data, bad->wire.len, name_back, sizeof name_back, &topic),

@@ -139,7 +139,8 @@ function topics(w) {
   w.counted('vector_bad_name', 'vector_bad_topics', 'vector_bad_topic_count', badNames(all.bad, 'topics', 'topic'));
   w.counted('vector_bad_name', 'vector_bad_filters', 'vector_bad_filter_count', badNames(all.bad, 'filters', 'filter'));
   w.counted('vector_bad_wire', 'vector_bad_wires', 'vector_bad_wire_count', all.bad.wire.map((b) => struct({
-    about: text(b.about), key: runOfHex(b.key), base: text(b.base), wire: run(bytes(b.wire)),
+    about: text(b.about), key: runOfHex(b.key), base: text(b.base), plain: b.plain,
+    wire: b.wire === undefined ? runOfHex(b.wire_hex) : run(bytes(b.wire)),
   })));
   w.counted('vector_match', 'vector_matches', 'vector_match_count', all.matches.map((m) =>
     struct({ filter: text(m.filter), topic: text(m.topic), match: m.match })));

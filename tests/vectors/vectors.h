@@ -89,6 +89,7 @@ typedef struct {
     const char *about;
     mqtt_e2e_bytes key;
     const char *base;
+    bool plain;
     mqtt_e2e_bytes wire;
 } vector_bad_wire;
 

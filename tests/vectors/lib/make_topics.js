@@ -114,6 +114,7 @@ function badWire() {
   const list = {
     'base missing': token('a'),
     'base alone': base,
+    'base and slash alone': `${base}/`,
     'base cut': of(token('a')).slice(1),
     'base longer': `${base}x/${token('a')}`,
     'base of another key': `${keys32.base}/${token('a')}`,
@@ -162,8 +163,21 @@ function badWire() {
   for (const [about, h] of Object.entries(INVALID_UTF8)) list[`token of a name with ${about}`] = of(token(fromHex(h)));
   return Object.entries(list).map(([about, wire]) => {
     if (topics.logicalTopic({ keys: keys16, base, plain: false }, wire) !== null) throw new Error(`${about} reads back`);
-    return { about, key: KEY16, base, wire };
-  }).concat(badWireElsewhere());
+    return { about, key: KEY16, base, plain: false, wire };
+  }).concat(badWireElsewhere(), badPlainWire());
+}
+
+function badPlainWire() {
+  const { base } = keys16;
+  const list = { 'base alone': base, 'base and slash alone': `${base}/`, 'another base': `${keys32.base}/a` };
+  for (const rest of ['+', 'a/+', 'a+', '#', 'a/#', 'a\0b', '\0', '/'.repeat(256)]) list[`plain: ${rest.slice(0, 9)}`] = `${base}/${rest}`;
+  const text = Object.entries(list).map(([about, wire]) => {
+    if (topics.logicalTopic({ keys: keys16, base, plain: true }, wire) !== null) throw new Error(`${about} reads back`);
+    return { about, key: KEY16, base, plain: true, wire };
+  });
+  const notText = Object.entries(INVALID_UTF8).map(([about, h]) =>
+    ({ about, key: KEY16, base, plain: true, wire_hex: hex(bytes(`${base}/`)) + h }));
+  return [...text, ...notText];
 }
 
 // What stands before and after an A (six zero bits) in a token that has one: a decoder may take other things for it.
@@ -192,7 +206,7 @@ function badWireElsewhere() {
     const end = before === base && base !== '' ? '' : `/${topics.token(keys16, base === '' ? 1 : 0, bytes('a'))}`;
     const wire = before + end;
     if (topics.logicalTopic({ keys: keys16, base, plain: false }, wire) !== null) throw new Error(`${about} reads back`);
-    return { about, key: KEY16, base, wire };
+    return { about, key: KEY16, base, plain: false, wire };
   });
 }
 

@@ -22,6 +22,7 @@ class Receiver {
     this.requests = new Map(); // binding in hex → when it ends; Infinity for none
     this.timeRequest = null; // {binding, at} by the monotonic clock
     this.lastLasting = new Map(); // topic → newest time handed on
+    this.newestOld = 0; // of those handed on though older than clock_skew
     this.everAccepted = new Set(); // proof that nothing is accepted twice
     this.counter = 0;
     this.startStream(setup.own_stream);
@@ -89,8 +90,9 @@ class Receiver {
       if (this.timeRequest?.binding === binding) return this.takeTime(message, mono);
       if (!this.isOpen(binding, now)) return { status: 'unasked' };
     }
-    const refusal = this.refuseByClock(text.time, now) ?? this.refuseByFloor(text.time, known); // 7, 8
-    if (refusal) return this.oldLasting(message, refusal) ?? refusal;
+    const refusal = this.refuseByClock(text.time, now) ?? this.refuseByFloor(text.time, known) // 7, 8
+      ?? this.refuseAfterSetback(message);
+    if (refusal) return this.oldLasting(message, refusal, now) ?? refusal;
     this.proveNew(packet); // 9
     this.accept(message, known);
     return message;
@@ -119,12 +121,19 @@ class Receiver {
     return time <= floor ? { status: 'stale', off_by_ms: floor + 1 - time } : null;
   }
 
+  // §8: what was handed on as old is in no table. It can pass as new only after the clock was set back.
+  refuseAfterSetback({ kind, time }) {
+    if (kind !== KIND.lasting || time > this.newestOld) return null;
+    return { status: 'stale', off_by_ms: this.newestOld + 1 - time };
+  }
+
   // The exception for lasting messages (§3): state stays as it is, but for the topic's newest time.
-  oldLasting(message, refusal) {
+  oldLasting(message, refusal, now) {
     if (message.kind !== KIND.lasting || refusal.status !== 'stale') return null;
     const newest = this.lastLasting.get(message.topic);
     if (newest !== undefined && message.time <= newest) return null;
-    if (!this.rememberLasting(message)) return null;
+    if (message.time === 0 || !this.rememberLasting(message)) return null;
+    if (this.refuseByClock(message.time, now)) this.newestOld = Math.max(this.newestOld, message.time);
     return { ...message, old: true, off_by_ms: refusal.off_by_ms };
   }
 
@@ -176,7 +185,7 @@ class Receiver {
   takeTime(message, mono) {
     const trip = mono - this.timeRequest.at;
     if (trip > TIME_REPLY_WITHIN) return { status: 'unasked' };
-    if (message.time === 0) return { status: 'malformed' };
+    if (message.time === 0 || message.payload.length !== 2 * BINDING) return { status: 'malformed' };
     this.timeRequest = null;
     const clock = message.time + trip / 2;
     this.learnTime(clock);

@@ -90,6 +90,7 @@ function learnsTime() {
   s.mono += 300;
   s.receiveReply('unasked', answer(0, s.receiver.binding(1), NOW), { about: 'not to this request' });
   s.receiveReply('malformed', answer(0, binding, 0), { about: 'time 0 in the reply' });
+  s.receiveReply('malformed', s.reply(a, 0, binding, { body: '!' }), { about: 'a byte more than the 16' });
   s.receive('no_clock', s.packet(b, 0));
   s.mono += 100;
   s.receiveReply('time_set', answer(0, binding, NOW), { about: 'time plus half of 400 ms' });
@@ -188,6 +189,26 @@ function lasting() {
   return s;
 }
 
+// What was handed on as old is not accepted as new when the clock is set back.
+function lastingSetback() {
+  const s = new Script('lasting: the clock is set back', { lasting_topics: 16, floor_ms: NOW - 90 * MINUTE });
+  const [a, b] = [s.sender('a'), s.sender('b')];
+  const send = (want, stream, counter, time, topic = TOPIC, kind = KIND.lasting) =>
+    s.receive(want, s.packet(stream, counter, { kind, time, topic }), { topic });
+  const hourAgo = NOW - 60 * MINUTE;
+  send('accepted', a, 0, hourAgo); // old
+  s.now = hourAgo;
+  send('stale', a, 0, hourAgo);
+  send('stale', a, 1, hourAgo - 1);
+  send('accepted', a, 1, hourAgo - 1, 'iot/hall'); // as old, and on another topic
+  send('stale', a, 1, hourAgo - 1, 'iot/hall');
+  send('accepted', b, 0, hourAgo - 1, TOPIC, KIND.message); // of no concern to other kinds
+  send('accepted', a, 2, hourAgo + 1);
+  send('replay', a, 2, hourAgo + 1);
+  send('stale', a, 3, 0, 'iot/attic'); // time 0 is never handed on
+  return s;
+}
+
 // The memory is bounded: old ones of further topics stay refused.
 function lastingFull() {
   const s = new Script('lasting: more topics than are remembered', { lasting_topics: 2 });
@@ -221,5 +242,5 @@ function lastingNotAsked() {
 
 module.exports = () => [
   replies(), twoRequests(), elsewhere(), learnsTime(), learnsTooLate(), asksUs(), notQuiteTime(), lasting(),
-  lastingFull(), lastingNotAsked(),
+  lastingSetback(), lastingFull(), lastingNotAsked(),
 ];

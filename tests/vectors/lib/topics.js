@@ -92,8 +92,8 @@ function logicalTopic(mode, wire) {
   const prefix = mode.base === '' ? '' : `${mode.base}/`;
   if (!wire.startsWith(prefix)) return null;
   const levels = wire.slice(prefix.length).split('/');
-  if (levels.length > MOST_LEVELS) return null;
-  if (mode.plain) return levels.join('/');
+  if (levels.length > MOST_LEVELS || levels.join() === '') return null; // nothing is no topic
+  if (mode.plain) return /[\0+#]/.test(wire.slice(prefix.length)) ? null : levels.join('/');
   const names = levels.map((level, depth) => readLevel(mode.keys, depth, level));
   return names.includes(null) ? null : names.join('/');
 }
