@@ -20,9 +20,8 @@ static int write_status(char *answer, size_t size)
     struct sysinfo info;
     if (sysinfo(&info) != 0)
         return snprintf(answer, size, "%s: status unknown", name);
-    unsigned long long free_mb = (unsigned long long)info.freeram * info.mem_unit >> 20;
-    return snprintf(answer, size, "%s: up %ld h %02ld min %02ld s, %llu MB of memory free", name,
-                    info.uptime / 3600, info.uptime / 60 % 60, info.uptime % 60, free_mb);
+    return snprintf(answer, size, "%s: up %ld h %ld min, %llu MB free", name, info.uptime / 3600,
+                    info.uptime / 60 % 60, (unsigned long long)info.freeram * info.mem_unit >> 20);
 }
 
 static bool is(mqtt_e2e_bytes payload, const char *command)

@@ -1,0 +1,22 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# C as .clang-format has it (the public headers aside: their comments are the manual, laid out by hand); shell
+# scripts without a complaint of shellcheck.
+set -eu
+: "${work:?tests/suites/house runs this}"
+bad=0
+
+# clang-format differs between versions; the one that counts is Debian 12's.
+clang_format=clang-format
+command -v clang-format-14 >/dev/null && clang_format=clang-format-14
+git ls-files -z '*.c' '*.h' ':!include/mqtt_e2e' | xargs -0 "$clang_format" --dry-run -Werror || bad=1
+
+git ls-files | while read -r file; do
+    [ -f "$file" ] || continue
+    case $file in
+    *.sh | *.bash | *.bats) echo "$file" ;;
+    *) head -c 64 "$file" | grep -aqE '^#!(/usr/bin/env |/bin/)(ba|da)?sh$|^# shellcheck shell=' && echo "$file" ;;
+    esac
+done >"$work/scripts" || true
+xargs shellcheck -x --severity=info <"$work/scripts" || bad=1
+exit $bad

@@ -1,0 +1,48 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: MIT
+# What the suites share. A suite is an executable tests/suites/NAME that starts with
+#
+#     . "${0%/*}/../suite.sh"
+#
+# and then runs in the top folder of the sources, with $work for its own files, $JOBS processes at most. It is run by
+# scripts/test, or by hand. Exit 0: passed. Lines that start with `note: ` are shown even then.
+set -eu
+cd "$(dirname "$0")/../.."
+suite=${0##*/}
+work=$PWD/build/test/$suite
+: "${JOBS:=$(nproc)}"
+export JOBS
+PATH=$PATH:/usr/sbin:/sbin # where Debian has mosquitto, for people who are not root
+mkdir -p "$work"
+
+note() {
+    echo "note: $*"
+}
+
+fail() {
+    echo "$suite: $*" >&2
+    exit 1
+}
+
+# build DIR [CMAKE OPTION...]: builds all, the tests included, with warnings as errors. Suites that share a folder wait.
+build() {
+    (
+        dir=$1
+        shift
+        mkdir -p "$dir"
+        flock 9
+        cmake -S . -B "$dir" -G Ninja -DMQTT_E2E_TESTS=ON -DMQTT_E2E_WERROR=ON "$@"
+        cmake --build "$dir" -j "$JOBS"
+    ) 9>"$1.lock"
+}
+
+# The plain build, which several suites use.
+# shellcheck disable=SC2034 # by suites
+plain=$PWD/build/test/plain
+
+# run_tests DIR [CTEST OPTION...]: fails too if there are none.
+run_tests() {
+    dir=$1
+    shift
+    ctest --test-dir "$dir" -j "$JOBS" --output-on-failure --no-tests=error --timeout 1200 "$@"
+}
