@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One broker's connection: its phases (idle, looking up, connecting, up), and what becomes of messages under way when it is
+ * lost.
+ *
+ * QoS 1 and 2 promise that a message arrives though the connection broke before it was acknowledged. libmosquitto
+ * keeps such messages, and after a reconnect sends them again or goes on with their handshake, whether or not the broker
+ * still knows of it. That fits a persistent session only. So:
+ *
+ *   clean session   the instance of libmosquitto goes with the connection, and what was under way goes back to
+ *                   the head of the queue, together with the packet that was made of it.
+ *   persistent      the instance stays, and goes on by itself (it also holds the half of QoS 2 handshakes of
+ *                   what came in). If the broker says that it has no session, the instance is exchanged for a new
+ *                   one, as above. What has become stale meanwhile is queued to be sealed anew as well.
+ *
+ * A packet sent twice is the same packet, so that receivers take one (docs/PROTOCOL.md §4), as long as it is not older
+ * than half the clock skew. After that receivers might refuse it as stale: it is sealed anew, and may arrive twice if
+ * its first copy came through and only the acknowledgement was lost. QoS 2 promises no more than that here.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <mqtt_protocol.h>
+
+#include "private.h"
+
+#define CONNECT_MS     20000 /* for the lookup, for TCP, and from there to CONNACK */
+#define ALTERNATIVE_MS 5000  /* for lookup and TCP, where there is another address or host to try */
+#define READS_MAX      64    /* packets in one turn of the loop, so that others have theirs */
+#define MIDS_MAX       60000 /* packet identifiers have 16 bits, and libmosquitto does not look which are in use */
+#define UNACKED_MS     30000 /* how long they may be short */
+
+bool e2e_broker_init(e2e_broker *b, mqtt_e2e_client *client, unsigned index, mqtt_e2e_error *error)
+{
+    b->client = client;
+    b->index = index;
+    b->host = &client->hosts[index];
+    b->port = b->host->port != 0 ? b->host->port : client->options.tls ? 8883 : 1883;
+    if (strchr(b->host->name, ':') != NULL)
+        snprintf(b->label, sizeof b->label, "[%s]:%u", b->host->name, (unsigned)b->port);
+    else
+        snprintf(b->label, sizeof b->label, "%s:%u", b->host->name, (unsigned)b->port);
+    b->watched = -1;
+    b->due = E2E_NEVER;
+    TAILQ_INIT(&b->inflight);
+    TAILQ_INIT(&b->todo);
+    TAILQ_INIT(&b->asked);
+    if (b->host->name[0] == '\0')
+        return e2e_error_set(error, "", "broker %u has no host name", index + 1);
+    return !client->options.tls || (b->tls = e2e_tls_new(&client->options, b->host->name, error)) != NULL;
+}
+
+/* ---- The epoll set ------------------------------------------------------------------------------- */
+
+static int descriptor(const e2e_broker *b)
+{
+    if (b->phase == E2E_LOOKING_UP)
+        return e2e_resolve_fd(b->lookup);
+    return b->phase != E2E_IDLE ? mosquitto_socket(b->mosq) : -1;
+}
+
+static uint32_t wanted_events(const e2e_broker *b)
+{
+    if (b->phase == E2E_CONNECTING) {
+        SSL *ssl = mosquitto_ssl_get(b->mosq);
+
+        /* mosquitto_want_write does not say what the handshake waits for. */
+        if (e2e_tls_busy(ssl))
+            return e2e_tls_wants_write(ssl) ? EPOLLOUT : EPOLLIN;
+    }
+    return EPOLLIN | (b->phase != E2E_LOOKING_UP && mosquitto_want_write(b->mosq) ? EPOLLOUT : 0);
+}
+
+static void unwatch(e2e_broker *b)
+{
+    if (b->watched >= 0)
+        epoll_ctl(b->client->epoll, EPOLL_CTL_DEL, b->watched, NULL); /* fails where libmosquitto closed it */
+    b->watched = -1;
+}
+
+void e2e_broker_watch(e2e_broker *b)
+{
+    struct epoll_event event = {0};
+    int fd = descriptor(b);
+
+    if (fd < 0)
+        return;
+    event.events = wanted_events(b);
+    if (fd == b->watched && event.events == b->watched_for)
+        return;
+    if (fd != b->watched) {
+        unwatch(b);
+        b->generation++;
+    }
+    event.data.u64 = (uint64_t)b->generation << 8 | b->index;
+    epoll_ctl(b->client->epoll, fd == b->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    b->watched = fd;
+    b->watched_for = event.events;
+}
+
+void e2e_broker_rewatch(e2e_broker *b)
+{
+    b->watched = -1;
+    e2e_broker_watch(b);
+}
+
+/* ---- The end of a connection --------------------------------------------------------------------- */
+
+static bool ended(const e2e_entry *entry)
+{
+    return entry->draft.kind == MQTT_E2E_REQUEST && entry->draft.request == NULL; /* nobody waits any more */
+}
+
+/* What was under way goes back to the head of the queue. */
+static void give_back(e2e_broker *b, e2e_entry *entry)
+{
+    if (ended(entry))
+        e2e_queue_free(&b->client->queue, entry);
+    else
+        e2e_queue_return(&b->client->queue, entry);
+}
+
+static void give_back_all(e2e_broker *b)
+{
+    e2e_entry *entry;
+
+    while ((entry = TAILQ_LAST(&b->inflight, e2e_entry_list)) != NULL) { /* so that their order stays */
+        TAILQ_REMOVE(&b->inflight, entry, link);
+        give_back(b, entry);
+    }
+    b->inflight_count = 0;
+}
+
+static void drop_instance(e2e_broker *b, bool forked)
+{
+    unwatch(b);
+    if (b->mosq != NULL)
+        e2e_connection_drop(b, forked);
+    b->was_up = false;
+    b->restart = false;
+    give_back_all(b);
+}
+
+/* Back to idle. `keep`: the instance, for the session that it shares with the broker. */
+static void close_down(e2e_broker *b, bool keep, bool forked)
+{
+    unwatch(b);
+    if (b->lookup != NULL)
+        e2e_resolve_abandon(b->lookup, forked);
+    b->lookup = NULL;
+    e2e_subscriptions_down(b);
+    if (b->writing != NULL) { /* not all of it was written, so the broker has not taken it */
+        give_back(b, b->writing);
+        b->writing = NULL;
+    }
+    b->time_asked = false;
+    b->broken = 0;
+    if (!keep)
+        drop_instance(b, forked);
+    else if (mosquitto_socket(b->mosq) >= 0) /* libmosquitto closes it when it connects again */
+        shutdown(mosquitto_socket(b->mosq), SHUT_RDWR);
+    b->phase = E2E_IDLE;
+    b->due = E2E_NEVER;
+}
+
+void e2e_broker_stop(e2e_broker *b, bool forked)
+{
+    if (b->phase == E2E_UP && !forked && mosquitto_socket(b->mosq) >= 0)
+        e2e_connection_disconnect(b);
+    close_down(b, false, forked);
+}
+
+/* Says in b->why what ended the connection, before what knows it is gone. */
+static void explain(e2e_broker *b, int code)
+{
+    SSL *ssl = b->mosq != NULL && b->phase == E2E_CONNECTING ? mosquitto_ssl_get(b->mosq) : NULL;
+    const char *refusal = e2e_tls_refusal(ssl);
+
+    if (b->connack != 0)
+        snprintf(b->why, sizeof b->why, "%s (code %d)",
+                 e2e_error_connack(b->connack, b->client->options.mqtt_version), b->connack);
+    else if (refusal != NULL)
+        snprintf(b->why, sizeof b->why, "the server's certificate was refused: %s", refusal);
+    else if (b->tls_error[0] != '\0')
+        snprintf(b->why, sizeof b->why, "no TLS connection could be made: %s", b->tls_error);
+    else if (b->socket_error != 0)
+        snprintf(b->why, sizeof b->why, "%s", strerror(b->socket_error));
+    else if (b->reason >= MQTT_RC_UNSPECIFIED)
+        snprintf(b->why, sizeof b->why, "the broker ended the connection: %s",
+                 mosquitto_reason_string(b->reason));
+    else
+        snprintf(b->why, sizeof b->why, "%s", e2e_error_mosquitto(code));
+}
+
+static void forget_errors(e2e_broker *b)
+{
+    b->connack = b->reason = b->socket_error = 0;
+    b->tls_error[0] = '\0';
+}
+
+static void fail(e2e_broker *b, int code)
+{
+    bool was_up = b->phase == E2E_UP;
+
+    close_down(b, b->client->persistent && b->was_up, false);
+    e2e_client_down(b, was_up, code);
+}
+
+/* ---- Connecting ---------------------------------------------------------------------------------- */
+
+/* Tries the addresses from b->address on. */
+static void try_addresses(e2e_broker *b)
+{
+    int code = MOSQ_ERR_EAI;
+
+    for (; b->address < b->address_count; b->address++) {
+        bool alternative = b->address + 1 < b->address_count || b->client->broker_count > 1;
+
+        forget_errors(b);
+        code = e2e_connection_open(b, b->addresses[b->address]);
+        if (code == MOSQ_ERR_SUCCESS) {
+            b->phase = E2E_CONNECTING;
+            b->deadline = e2e_clock_boot() + (alternative ? ALTERNATIVE_MS : CONNECT_MS);
+            b->established = false;
+            e2e_broker_watch(b);
+            return;
+        }
+    }
+    explain(b, code);
+    fail(b, 0);
+}
+
+static void lost(e2e_broker *b, int code)
+{
+    explain(b, code);
+    if (b->phase == E2E_LOOKING_UP)
+        snprintf(b->why, sizeof b->why, "host name lookup takes too long");
+    e2e_client_debug(b->client, "%s: %s", b->label, b->why);
+    if (b->phase == E2E_CONNECTING && b->connack == 0 && b->address + 1 < b->address_count) {
+        unwatch(b);
+        if (!b->was_up)
+            drop_instance(b, false);
+        b->address++;
+        try_addresses(b);
+        return;
+    }
+    fail(b, b->connack != 0 ? b->connack : b->reason >= MQTT_RC_UNSPECIFIED ? b->reason : 0);
+}
+
+/* Whom to look up: the broker, or the proxy, which looks up the broker itself. */
+static bool first_hop(const e2e_broker *b, char name[256])
+{
+    const char *url = b->client->options.proxy;
+    e2e_proxy proxy;
+    bool fine = true;
+
+    if (url == NULL) {
+        memcpy(name, b->host->name, sizeof b->host->name);
+        return true;
+    }
+    fine = e2e_options_proxy(url, &proxy, NULL);
+    memcpy(name, proxy.host, sizeof proxy.host);
+    mqtt_e2e_wipe_memory(&proxy, sizeof proxy);
+    return fine;
+}
+
+static void start(e2e_broker *b)
+{
+    char name[256];
+
+    forget_errors(b);
+    b->address = 0;
+    b->address_count = 0;
+    if (first_hop(b, name) && e2e_resolve_address(name, b->addresses[0])) {
+        b->address_count = 1;
+        try_addresses(b);
+        return;
+    }
+    b->lookup = e2e_resolve_start(name);
+    if (b->lookup == NULL) {
+        snprintf(b->why, sizeof b->why, "no thread could be started to look up the host name");
+        fail(b, 0);
+        return;
+    }
+    b->phase = E2E_LOOKING_UP;
+    b->deadline = e2e_clock_boot() + (b->client->broker_count > 1 ? ALTERNATIVE_MS : CONNECT_MS);
+    e2e_broker_watch(b);
+}
+
+static void looked_up(e2e_broker *b)
+{
+    const char *why;
+
+    unwatch(b);
+    b->address_count = e2e_resolve_take(b->lookup, b->addresses, &why);
+    b->lookup = NULL;
+    b->phase = E2E_IDLE;
+    if (b->address_count > 0) {
+        try_addresses(b);
+        return;
+    }
+    snprintf(b->why, sizeof b->why, "host name lookup failed: %s", why);
+    fail(b, 0);
+}
+
+/* ---- CONNACK and PUBACK -------------------------------------------------------------------------- */
+
+/* MQTT 5 §3.2.2.3 */
+static void take_limits(e2e_broker *b, const mosquitto_property *list)
+{
+    uint16_t receive_maximum = UINT16_MAX;
+    uint8_t qos = 2, retain = 1;
+
+    mosquitto_property_read_int16(list, MQTT_PROP_RECEIVE_MAXIMUM, &receive_maximum, false);
+    mosquitto_property_read_byte(list, MQTT_PROP_MAXIMUM_QOS, &qos, false);
+    mosquitto_property_read_byte(list, MQTT_PROP_RETAIN_AVAILABLE, &retain, false);
+    b->window = b->client->options.inflight < receive_maximum ? b->client->options.inflight : receive_maximum;
+    b->max_qos = qos;
+    b->no_lasting = retain == 0;
+}
+
+/* libmosquitto sends again what it kept. What may be stale by now goes out sealed anew too. */
+static void renew_stale(e2e_broker *b, int64_t now)
+{
+    e2e_entry *entry, *before;
+
+    for (entry = TAILQ_LAST(&b->inflight, e2e_entry_list); entry != NULL; entry = before) {
+        before = TAILQ_PREV(entry, e2e_entry_list, link);
+        if (now - entry->sealed_at <= e2e_send_fresh_ms(b->client))
+            continue;
+        TAILQ_REMOVE(&b->inflight, entry, link);
+        b->inflight_count--;
+        give_back(b, entry);
+    }
+}
+
+void e2e_broker_connacked(e2e_broker *b, int code, bool session_present, const mosquitto_property *list)
+{
+    b->connack = code;
+    if (code != 0)
+        return; /* libmosquitto fails next */
+    b->restart = b->was_up && !session_present;
+    if (b->restart)
+        return;
+    take_limits(b, list);
+    b->phase = E2E_UP;
+    b->was_up = true;
+    b->up_at = e2e_clock_boot();
+    b->misc_at = b->up_at;
+    renew_stale(b, b->up_at);
+    e2e_subscriptions_up(b);
+    e2e_client_up(b);
+}
+
+/* QoS 0 written, 1 and 2 acknowledged. */
+void e2e_broker_acked(e2e_broker *b, uint16_t mid, int reason)
+{
+    mqtt_e2e_error error;
+    e2e_entry *entry = b->writing;
+
+    if (entry != NULL && entry->mid == mid) {
+        b->writing = NULL;
+    } else {
+        TAILQ_FOREACH(entry, &b->inflight, link)
+        if (entry->mid == mid)
+            break;
+        if (entry == NULL)
+            return;
+        TAILQ_REMOVE(&b->inflight, entry, link);
+        b->inflight_count--;
+    }
+    if (reason >= MQTT_RC_UNSPECIFIED)
+        e2e_error_set(&error, "", "the broker refused the message: %s", mosquitto_reason_string(reason));
+    e2e_send_done(b->client, entry, reason >= MQTT_RC_UNSPECIFIED ? &error : NULL);
+}
+
+/* ---- Events -------------------------------------------------------------------------------------- */
+
+/* After a call to libmosquitto. False: there is no connection any more, or it is another one. */
+static bool still_there(e2e_broker *b, int code)
+{
+    if (code != MOSQ_ERR_SUCCESS || mosquitto_socket(b->mosq) < 0) {
+        lost(b, code != MOSQ_ERR_SUCCESS ? code : MOSQ_ERR_CONN_LOST);
+        return false;
+    }
+    if (!b->restart)
+        return true;
+    e2e_client_debug(b->client, "%s: the broker has no session of ours; connecting again to begin one",
+                     b->label);
+    drop_instance(b, false);
+    try_addresses(b);
+    return false;
+}
+
+static bool read_packets(e2e_broker *b)
+{
+    bool more = true;
+
+    for (int i = 0; i < READS_MAX && more && b->broken == 0; i++) {
+        int code = e2e_connection_read(b, &more);
+
+        if (!still_there(b, code))
+            return false;
+        if (b->phase == E2E_UP)
+            e2e_send_pump(b);
+    }
+    return true;
+}
+
+/* While connecting: TCP's outcome. */
+static bool check_tcp(e2e_broker *b, uint32_t events)
+{
+    socklen_t size = sizeof b->socket_error;
+
+    if ((events & EPOLLERR) != 0 &&
+        getsockopt(b->watched, SOL_SOCKET, SO_ERROR, &b->socket_error, &size) == 0 && b->socket_error != 0) {
+        lost(b, MOSQ_ERR_ERRNO);
+        return false;
+    }
+    if ((events & EPOLLOUT) != 0 && !b->established) {
+        b->established = true;
+        b->deadline = e2e_clock_boot() + CONNECT_MS;
+    }
+    return true;
+}
+
+void e2e_broker_event(e2e_broker *b, uint32_t events)
+{
+    bool handshake;
+
+    if (b->phase == E2E_LOOKING_UP) {
+        looked_up(b);
+        return;
+    }
+    if (b->phase == E2E_IDLE)
+        return;
+    if (b->phase == E2E_CONNECTING && !check_tcp(b, events))
+        return;
+    handshake = b->phase == E2E_CONNECTING && e2e_tls_busy(mosquitto_ssl_get(b->mosq));
+    if ((handshake || (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) && !read_packets(b))
+        return;
+    /* libmosquitto takes an error of the socket for a handshake that goes on. */
+    if (handshake && (events & (EPOLLERR | EPOLLHUP)) != 0 && e2e_tls_busy(mosquitto_ssl_get(b->mosq))) {
+        lost(b, MOSQ_ERR_CONN_LOST);
+        return;
+    }
+    if (!handshake && (events & EPOLLOUT) != 0 && !still_there(b, e2e_connection_write(b)))
+        return;
+    e2e_broker_watch(b);
+}
+
+/* ---- Time ---------------------------------------------------------------------------------------- */
+
+static bool short_of_mids(const e2e_broker *b)
+{
+    const e2e_entry *oldest = TAILQ_FIRST(&b->inflight);
+
+    return oldest != NULL && (uint16_t)(b->last_mid - oldest->mid) > MIDS_MAX;
+}
+
+/* Pings, and looks whether the broker is alive. */
+static void look_after(e2e_broker *b, int64_t now)
+{
+    int64_t period = b->client->options.keep_alive * (int64_t)250;
+
+    b->misc_at = period == 0 ? E2E_NEVER : now + (period > 1000 ? period : 1000);
+    if (!still_there(b, e2e_connection_misc(b)))
+        return;
+    if (short_of_mids(b) && now - b->up_at > UNACKED_MS &&
+        now - TAILQ_FIRST(&b->inflight)->sealed_at > UNACKED_MS) {
+        snprintf(b->why, sizeof b->why, "the broker does not acknowledge what it is sent");
+        fail(b, 0);
+        return;
+    }
+    e2e_broker_watch(b);
+}
+
+void e2e_broker_tick(e2e_broker *b, int64_t now)
+{
+    if (b->phase == E2E_IDLE && now >= b->due) {
+        b->due = E2E_NEVER;
+        start(b);
+    } else if ((b->phase == E2E_LOOKING_UP || b->phase == E2E_CONNECTING) && now >= b->deadline) {
+        b->socket_error = ETIMEDOUT;
+        lost(b, MOSQ_ERR_ERRNO);
+    } else if (b->phase == E2E_UP && b->broken != 0) {
+        lost(b, b->broken);
+    } else if (b->phase == E2E_UP && now >= b->misc_at) {
+        look_after(b, now);
+    }
+}
+
+int64_t e2e_broker_next(const e2e_broker *b)
+{
+    switch (b->phase) {
+    case E2E_IDLE:
+        return b->due;
+    case E2E_UP:
+        return b->broken != 0 ? 0 : b->misc_at;
+    default:
+        return b->deadline;
+    }
+}
+
+bool e2e_broker_writable(const e2e_broker *b)
+{
+    return b->phase == E2E_UP && b->broken == 0 && b->writing == NULL && !mosquitto_want_write(b->mosq) &&
+           !short_of_mids(b);
+}
+
+bool e2e_broker_has_window(const e2e_broker *b)
+{
+    return b->inflight_count < b->window;
+}

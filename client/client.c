@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/* A client's beginning and end, and what it is asked to send. The loop is in loop.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "private.h"
+
+/* ---- Buffers ------------------------------------------------------------------------------------- */
+
+static void free_buffer(uint8_t **buffer, size_t *size)
+{
+    if (*buffer != NULL)
+        mqtt_e2e_wipe_memory(*buffer, *size);
+    free(*buffer);
+    *buffer = NULL;
+    *size = 0;
+}
+
+bool e2e_client_buffer(uint8_t **buffer, size_t *size, size_t needed)
+{
+    if (needed <= *size)
+        return true;
+    if (needed < 4096)
+        needed = 4096;
+    free_buffer(buffer, size);
+    *buffer = malloc(needed);
+    *size = *buffer != NULL ? needed : 0;
+    return *buffer != NULL;
+}
+
+void e2e_client_trim(uint8_t **buffer, size_t *size)
+{
+    if (*size > E2E_BUFFER_KEPT)
+        free_buffer(buffer, size);
+}
+
+/* ---- The beginning ------------------------------------------------------------------------------- */
+
+static bool make_session(mqtt_e2e_client *client, mqtt_e2e_error *error)
+{
+    mqtt_e2e_options *o = &client->options.session;
+    int64_t now = e2e_clock_utc(client->options.clock_offset_ms);
+    uint8_t random[MQTT_E2E_RANDOM_SIZE];
+    mqtt_e2e_session *session;
+    mqtt_e2e_status status;
+    void *storage;
+
+    client->session_size = mqtt_e2e_session_size(o);
+    storage = malloc(client->session_size);
+    if (storage == NULL)
+        return e2e_error_memory(error);
+    status = MQTT_E2E_CRYPTO_FAILED;
+    if (e2e_clock_random(random, sizeof random))
+        status = mqtt_e2e_init(&session, storage, client->session_size, o, random, now);
+    mqtt_e2e_wipe_memory(random, sizeof random);
+    o->key = NULL; /* the caller's, and not needed any more */
+    if (status == MQTT_E2E_OK) {
+        client->session = session;
+        client->clock_gap = now - e2e_clock_boot();
+        return true;
+    }
+    free(storage);
+    if (status == MQTT_E2E_BAD_OPTION)
+        return e2e_error_set(
+            error, "", "an option of the session (base, prefix, longest packet, floor) is out of its range");
+    return e2e_error_status(error, status);
+}
+
+static bool make_brokers(mqtt_e2e_client *client, mqtt_e2e_error *error)
+{
+    for (unsigned i = 0; i < client->broker_count; i++)
+        if (!e2e_broker_init(&client->brokers[i], client, i, error))
+            return false;
+    client->brokers[0].due = 0;
+    return true;
+}
+
+static bool set_up(mqtt_e2e_client *client, const mqtt_e2e_client_options *options, mqtt_e2e_error *error)
+{
+    if (!e2e_options_take(client, options, error) || !make_session(client, error))
+        return false;
+    e2e_queue_init(&client->queue, options->queue_messages, options->queue_bytes);
+    client->scratch = malloc(E2E_SCRATCH_SIZE);
+    client->name = malloc(E2E_SCRATCH_SIZE);
+    if (client->scratch == NULL || client->name == NULL)
+        return e2e_error_memory(error);
+    client->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (client->epoll < 0)
+        return e2e_error_set(error, "", "no epoll descriptor: %s", strerror(errno));
+    if (!make_brokers(client, error))
+        return false;
+    return !options->time_source || e2e_subscriptions_add(client, "~time", 0, true, error) != NULL;
+}
+
+mqtt_e2e_client *mqtt_e2e_client_new(const mqtt_e2e_client_options *options, mqtt_e2e_error *error)
+{
+    mqtt_e2e_client *client = calloc(1, sizeof *client);
+
+    if (client == NULL) {
+        e2e_error_memory(error);
+        return NULL;
+    }
+    client->epoll = -1;
+    client->fork_generation = e2e_fork_generation();
+    client->subscriptions.generation = 1;
+    client->requests.soonest = E2E_NEVER;
+    TAILQ_INIT(&client->requests.all);
+    e2e_queue_init(&client->queue, 0, 0);
+    e2e_topics_init(&client->hidden, false);
+    e2e_topics_init(&client->revealed, true);
+    if (set_up(client, options, error))
+        return client;
+    mqtt_e2e_client_free(client);
+    return NULL;
+}
+
+/* ---- The end ------------------------------------------------------------------------------------- */
+
+/* A persistent session would keep the subscription to a reply topic that nobody listens on any more. */
+static void leave_reply_topic(mqtt_e2e_client *client)
+{
+    const e2e_subscription *reply = client->requests.reply;
+
+    for (unsigned i = 0; reply != NULL && client->persistent && i < client->broker_count; i++)
+        if (client->brokers[i].phase == E2E_UP && reply->links[i].known)
+            e2e_connection_unsubscribe(&client->brokers[i], reply->wire);
+}
+
+static void free_brokers(mqtt_e2e_client *client, bool forked)
+{
+    for (unsigned i = 0; i < client->broker_count; i++) {
+        e2e_broker *b = &client->brokers[i];
+
+        if (b->client == NULL)
+            continue; /* we did not get that far */
+        e2e_broker_stop(b, forked);
+        SSL_CTX_free(b->tls);
+    }
+}
+
+/* Without calling back: what is not published now never will be. */
+static void drop_all(mqtt_e2e_client *client)
+{
+    e2e_requests_free(client);
+    e2e_queue_free_all(&client->queue, &client->queue.requests);
+    e2e_queue_free_all(&client->queue, &client->queue.messages);
+    for (size_t i = 0; i < client->done_count; i++)
+        free(client->done[i].error);
+    client->done_count = 0;
+}
+
+void mqtt_e2e_client_free(mqtt_e2e_client *client)
+{
+    bool forked;
+
+    if (client == NULL)
+        return;
+    forked = client->fork_generation != e2e_fork_generation();
+    client->inside++;
+    if (!forked)
+        leave_reply_topic(client);
+    free_brokers(client, forked);
+    drop_all(client);
+    free(client->done);
+    e2e_subscriptions_free(client);
+    e2e_topics_clear(&client->hidden);
+    e2e_topics_clear(&client->revealed);
+    free_buffer(&client->packet, &client->packet_size);
+    free_buffer(&client->text, &client->text_size);
+    if (client->epoll >= 0)
+        close(client->epoll);
+    if (client->session != NULL)
+        mqtt_e2e_wipe(client->session);
+    free(client->session);
+    e2e_options_free(client);
+    free(client->scratch);
+    free(client->name);
+    mqtt_e2e_wipe_memory(client, sizeof *client);
+    free(client);
+}
+
+/* ---- Forks --------------------------------------------------------------------------------------- */
+
+/* An epoll set that is ours alone, under the old descriptor. */
+bool e2e_client_new_epoll(mqtt_e2e_client *client)
+{
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    bool fine = fd >= 0 && dup3(fd, client->epoll, O_CLOEXEC) >= 0;
+
+    if (fd >= 0)
+        close(fd);
+    for (unsigned i = 0; fine && i < client->broker_count; i++)
+        e2e_broker_rewatch(&client->brokers[i]);
+    return fine;
+}
+
+bool e2e_client_check_fork(mqtt_e2e_client *client)
+{
+    unsigned generation = e2e_fork_generation();
+
+    if (client->fork_generation == generation)
+        return true;
+    if (client->inside > 0)
+        return false; /* a callback of the parent's: what called it is in the middle of something */
+    client->persistent = false;
+    for (unsigned i = 0; i < client->broker_count; i++)
+        e2e_broker_stop(&client->brokers[i], true);
+    drop_all(client);
+    if (!e2e_client_new_epoll(client) || !e2e_options_random_id(client) || !e2e_send_renew(client))
+        return false;
+    client->fork_generation = generation;
+    client->attempt = 0;
+    client->brokers[0].due = 0;
+    return true;
+}
+
+/* ---- Topics -------------------------------------------------------------------------------------- */
+
+e2e_topic *e2e_client_topic(mqtt_e2e_client *client, const char *name, mqtt_e2e_error *error)
+{
+    e2e_topic *topic = e2e_topics_find(&client->hidden, name, strlen(name));
+    mqtt_e2e_topic made;
+    mqtt_e2e_status status;
+
+    if (topic != NULL) {
+        topic->refs++;
+        return topic;
+    }
+    status = name[0] == '~' ? MQTT_E2E_BAD_TOPIC
+                            : mqtt_e2e_hide(client->session, name, client->scratch, E2E_SCRATCH_SIZE, &made);
+    if (status == MQTT_E2E_BAD_TOPIC)
+        e2e_error_topic(error, name);
+    else if (status != MQTT_E2E_OK)
+        e2e_error_status(error, status);
+    else if ((topic = e2e_topics_make(&made)) == NULL)
+        e2e_error_memory(error);
+    if (topic != NULL)
+        e2e_topics_keep(&client->hidden, topic);
+    return topic;
+}
+
+e2e_topic *e2e_client_reply_topic(mqtt_e2e_client *client, const mqtt_e2e_id *request, mqtt_e2e_error *error)
+{
+    char name[MQTT_E2E_REPLY_NAME_SIZE];
+    mqtt_e2e_topic made;
+    mqtt_e2e_status status = mqtt_e2e_reply_topic(client->session, request->stream, name, client->scratch,
+                                                  E2E_SCRATCH_SIZE, &made);
+    e2e_topic *topic = status == MQTT_E2E_OK ? e2e_topics_make(&made) : NULL;
+
+    if (status != MQTT_E2E_OK)
+        e2e_error_status(error, status);
+    else if (topic == NULL)
+        e2e_error_memory(error);
+    return topic;
+}
+
+/* ---- Publishing ---------------------------------------------------------------------------------- */
+
+bool e2e_client_check(mqtt_e2e_client *client, int qos, size_t len, mqtt_e2e_error *error)
+{
+    if (!e2e_client_check_fork(client))
+        return e2e_error_set(
+            error, "",
+            "after a fork: within a callback, or no random bytes or descriptor to be had for a client"
+            " of its own");
+    if (qos < 0 || qos > 2)
+        return e2e_error_set(error, "", "QoS %d: it is 0, 1 or 2", qos);
+    /* The topic and MQTT's own fields come on top. */
+    if (len > MQTT_E2E_PAYLOAD_MAX - MQTT_E2E_TOPIC_MAX - 1024)
+        return e2e_error_set(error, "", "a payload of %zu bytes is longer than MQTT can carry", len);
+    return true;
+}
+
+void e2e_client_pump(mqtt_e2e_client *client)
+{
+    for (unsigned i = 0; client->inside == 0 && i < client->broker_count; i++)
+        if (client->brokers[i].phase == E2E_UP)
+            e2e_send_pump(&client->brokers[i]);
+}
+
+/* The broker that can take a message of QoS 0 at this moment, before all others, or NULL. */
+static e2e_broker *free_broker(mqtt_e2e_client *client)
+{
+    if (client->inside > 0 || !TAILQ_EMPTY(&client->queue.messages) ||
+        !TAILQ_EMPTY(&client->queue.requests) || client->done_count >= client->queue.max_count)
+        return NULL;
+    for (unsigned i = 0; i < client->broker_count; i++)
+        if (e2e_broker_writable(&client->brokers[i]) && TAILQ_EMPTY(&client->brokers[i].todo))
+            return &client->brokers[i];
+    return NULL;
+}
+
+/* Takes a draft over: right away if a broker is free, else by the queue. */
+static bool take(mqtt_e2e_client *client, const e2e_outgoing *draft, uint64_t *ticket, mqtt_e2e_error *error)
+{
+    e2e_broker *b = draft->qos == 0 ? free_broker(client) : NULL;
+    e2e_entry *entry;
+
+    if (b != NULL && e2e_send_now(b, draft, ticket))
+        return true;
+    if (!e2e_queue_has_room(&client->queue, draft->len, error))
+        return false;
+    entry = e2e_queue_make(&client->queue, draft);
+    if (entry == NULL)
+        return e2e_error_memory(error);
+    *ticket = entry->ticket;
+    e2e_queue_append(&client->queue, entry);
+    e2e_client_pump(client);
+    return true;
+}
+
+bool mqtt_e2e_client_publish(mqtt_e2e_client *client, const char *name, const void *payload, size_t len,
+                             int qos, bool retain, uint64_t *ticket, mqtt_e2e_error *error)
+{
+    e2e_outgoing draft = {
+        .kind = retain ? MQTT_E2E_LASTING : MQTT_E2E_MESSAGE, .qos = qos, .payload = payload, .len = len};
+    uint64_t mine;
+    bool fine;
+
+    if (!e2e_client_check(client, qos, len, error))
+        return false;
+    draft.topic = e2e_client_topic(client, name, error);
+    if (draft.topic == NULL)
+        return false;
+    fine = take(client, &draft, ticket != NULL ? ticket : &mine, error);
+    e2e_topics_release(draft.topic);
+    return fine;
+}
+
+bool mqtt_e2e_client_reply(mqtt_e2e_client *client, const mqtt_e2e_id *request, const void *payload,
+                           size_t len, int qos, mqtt_e2e_error *error)
+{
+    e2e_outgoing draft = {
+        .kind = MQTT_E2E_REPLY, .qos = qos, .payload = payload, .len = len, .answers = *request};
+    uint64_t ticket;
+    bool fine;
+
+    if (!e2e_client_check(client, qos, len, error))
+        return false;
+    draft.topic = e2e_client_reply_topic(client, request, error);
+    if (draft.topic == NULL)
+        return false;
+    fine = take(client, &draft, &ticket, error);
+    e2e_topics_release(draft.topic);
+    return fine;
+}
+
+/* ---- Subscribing --------------------------------------------------------------------------------- */
+
+bool mqtt_e2e_client_subscribe(mqtt_e2e_client *client, const char *filter, int qos,
+                               mqtt_e2e_on_message callback, void *context, mqtt_e2e_error *error)
+{
+    e2e_subscription *subscription;
+
+    if (!e2e_client_check(client, qos, 0, error))
+        return false;
+    if (filter[0] == '~')
+        return e2e_error_filter(error, filter);
+    subscription = e2e_subscriptions_add(client, filter, qos, false, error);
+    if (subscription == NULL)
+        return false;
+    subscription->callback = callback;
+    subscription->context = context;
+    e2e_client_pump(client);
+    return true;
+}
+
+bool mqtt_e2e_client_unsubscribe(mqtt_e2e_client *client, const char *filter, mqtt_e2e_error *error)
+{
+    e2e_subscription *subscription;
+
+    if (!e2e_client_check(client, 0, 0, error))
+        return false;
+    HASH_FIND(hh, client->subscriptions.by_filter, filter, strlen(filter), subscription);
+    if (subscription == NULL || subscription->dead || subscription->internal)
+        return e2e_error_set(error, "", "'%.100s' is not subscribed to", filter);
+    e2e_subscriptions_drop(client, subscription);
+    e2e_client_pump(client);
+    return true;
+}

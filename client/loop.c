@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop, which broker is tried when, and what is told about connections. */
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "private.h"
+
+#define EVENTS_MAX 16
+
+/* ---- Which broker -------------------------------------------------------------------------------- */
+/*
+ * Today one connection at a time: the brokers are tried in their order, from the first on after a connection was
+ * lost, so that nodes with the same list meet at the same broker. Between rounds there is a delay that grows.
+ */
+
+static void tell(e2e_broker *b, mqtt_e2e_client_event event, const char *why, int64_t retry_ms, int code)
+{
+    mqtt_e2e_client *client = b->client;
+    mqtt_e2e_broker_news news = {
+        .broker = b->label, .why = why, .retry_ms = (uint32_t)retry_ms, .code = code};
+
+    if (client->options.on_event == NULL)
+        return;
+    client->inside++;
+    client->options.on_event(client, event, &news, client->options.context);
+    client->inside--;
+}
+
+void e2e_client_up(e2e_broker *b)
+{
+    tell(b, MQTT_E2E_CONNECTED, "", 0, 0);
+}
+
+void e2e_client_down(e2e_broker *b, bool was_up, int code)
+{
+    mqtt_e2e_client *client = b->client;
+    int64_t now = e2e_clock_boot(), delay = 0;
+    unsigned next = was_up ? 0 : (b->index + 1) % client->broker_count;
+    uint32_t random = 0;
+
+    if (was_up && now - b->up_at >= client->options.backoff_max_ms)
+        client->attempt = 0; /* it held; one that is lost at once again counts as a failure */
+    if (next == 0) {
+        e2e_clock_random(&random, sizeof random); /* without, there is no jitter */
+        delay = e2e_clock_backoff(++client->attempt, client->options.backoff_min_ms,
+                                  client->options.backoff_max_ms, random);
+    }
+    if (next != b->index)
+        e2e_broker_stop(b, false);
+    client->brokers[next].due = now + delay;
+    tell(b, was_up ? MQTT_E2E_DISCONNECTED : MQTT_E2E_FAILED, b->why, delay, code);
+}
+
+void e2e_client_debug(mqtt_e2e_client *client, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    if (client->options.on_debug == NULL)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    client->inside++;
+    client->options.on_debug(client, text, client->options.context);
+    client->inside--;
+}
+
+/* ---- A turn -------------------------------------------------------------------------------------- */
+
+static void handle_events(mqtt_e2e_client *client, const struct epoll_event *events, int count)
+{
+    bool stray = false;
+
+    for (int i = 0; i < count; i++) {
+        e2e_broker *b = &client->brokers[events[i].data.u64 & 0xff];
+
+        if (b->generation == events[i].data.u64 >> 8)
+            e2e_broker_event(b, events[i].events);
+        else
+            stray = true;
+    }
+    /* A socket that we have closed, but a process forked from us has not, stays in the set and can't be taken out. */
+    if (stray)
+        e2e_client_new_epoll(client);
+}
+
+static void call_published(mqtt_e2e_client *client)
+{
+    size_t count = client->done_count;
+
+    client->inside++; /* so that callbacks add nothing to the list */
+    for (size_t i = 0; i < count; i++) {
+        e2e_done *done = &client->done[i];
+
+        client->options.on_published(client, done->ticket, done->error, client->options.context);
+        free(done->error);
+    }
+    client->done_count = 0;
+    client->inside--;
+}
+
+static void turn(mqtt_e2e_client *client, const struct epoll_event *events, int count)
+{
+    int64_t now;
+
+    e2e_clock_now(client); /* notices a jump before anything is opened */
+    handle_events(client, events, count);
+    now = e2e_clock_boot();
+    for (unsigned i = 0; i < client->broker_count; i++)
+        e2e_broker_tick(&client->brokers[i], now);
+    e2e_requests_expire(client, now);
+    if (client->done_count > 0)
+        call_published(client);
+    e2e_client_pump(client);
+    e2e_subscriptions_sweep(client);
+}
+
+static void run(mqtt_e2e_client *client, int timeout_ms)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int count;
+
+    if (client->inside > 0 || !e2e_client_check_fork(client))
+        return;
+    count = epoll_wait(client->epoll, events, EVENTS_MAX, timeout_ms);
+    turn(client, events, count);
+}
+
+/* ---- Public -------------------------------------------------------------------------------------- */
+
+int mqtt_e2e_client_fd(const mqtt_e2e_client *client)
+{
+    return client->epoll;
+}
+
+int mqtt_e2e_client_timeout(const mqtt_e2e_client *client)
+{
+    int64_t next = client->requests.soonest, now;
+
+    if (client->done_count > 0)
+        return 0;
+    for (unsigned i = 0; i < client->broker_count; i++) {
+        int64_t at = e2e_broker_next(&client->brokers[i]);
+
+        next = at < next ? at : next;
+    }
+    if (next == E2E_NEVER)
+        return -1;
+    now = e2e_clock_boot();
+    return next <= now ? 0 : next - now > INT_MAX ? INT_MAX : (int)(next - now);
+}
+
+void mqtt_e2e_client_loop(mqtt_e2e_client *client)
+{
+    run(client, 0);
+}
+
+void mqtt_e2e_client_wait(mqtt_e2e_client *client, int timeout_ms)
+{
+    int due = mqtt_e2e_client_timeout(client);
+
+    run(client, due < 0 || (timeout_ms >= 0 && timeout_ms < due) ? timeout_ms : due);
+}
+
+bool mqtt_e2e_client_drain(mqtt_e2e_client *client, int timeout_ms)
+{
+    int64_t end = timeout_ms < 0 ? E2E_NEVER : e2e_clock_boot() + timeout_ms;
+
+    while (client->inside == 0 && (client->queue.count > 0 || client->done_count > 0)) {
+        int64_t left = end - e2e_clock_boot();
+
+        mqtt_e2e_client_wait(client, end == E2E_NEVER ? -1 : left > 0 ? (int)left : 0);
+        if (left <= 0)
+            break;
+    }
+    return client->queue.count == 0;
+}
+
+bool mqtt_e2e_client_connected(const mqtt_e2e_client *client)
+{
+    for (unsigned i = 0; i < client->broker_count; i++)
+        if (client->brokers[i].phase == E2E_UP)
+            return true;
+    return false;
+}
+
+size_t mqtt_e2e_client_queued(const mqtt_e2e_client *client)
+{
+    return client->queue.count;
+}
+
+int64_t mqtt_e2e_client_now(const mqtt_e2e_client *client)
+{
+    return e2e_clock_utc(client->options.clock_offset_ms);
+}
+
+const mqtt_e2e_session *mqtt_e2e_client_session(const mqtt_e2e_client *client)
+{
+    return client->session;
+}

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef E2E_CLIENT_PRIVATE_H
+#define E2E_CLIENT_PRIVATE_H
+/*
+ * What the parts of the client share. Who looks at whom, from the top:
+ *
+ *   client.c         public calls, the loop, which broker is tried when
+ *   send.c           what goes out: sealing, and handing to a broker what it can take
+ *   receive.c        what comes in: opening, and handing on
+ *   subscriptions.c  filters and callbacks, made again after each reconnect
+ *   requests.c       open requests, reply topics, timeouts
+ *   queue.c          plaintext that waits, or is not acknowledged yet
+ *   broker.c         one connection: its phases. connection.c: libmosquitto under it. resolve.c, tls.c: below that
+ *   topics.c         wire and logical topics, prepared once
+ *   options.c        checks and copies of the options; client id
+ *   clock.c, error.c, fork.c
+ *
+ * Two rules hold it together. libmosquitto calls back with its locks held, so nothing here calls it from within
+ * one of its callbacks (`inside` is above 0 then, and in each callback of the user's): what such a callback
+ * wants sent waits in a queue until the loop hands it over. And there is one call of mosquitto_publish_v5, in
+ * connection.c; it takes an e2e_sealed, which only send.c makes.
+ */
+#include <mosquitto.h>
+#include <openssl/ssl.h>
+#include <sys/queue.h>
+
+#define HASH_NONFATAL_OOM                                                                                    \
+    1 /* an element that was not added has hh.tbl == NULL; the default ends the program */
+#include <uthash.h>
+
+#include "mqtt_e2e/client.h"
+
+#define E2E_BROKERS_MAX   MQTT_E2E_HOSTS_MAX
+#define E2E_ADDRESSES_MAX 8
+#define E2E_NEVER         INT64_MAX
+#define E2E_CLIENT_ID_LEN 23 /* what every MQTT broker must take (MQTT 3.1.1 §3.1.3.1) */
+
+typedef struct e2e_topic e2e_topic;
+typedef struct e2e_subscription e2e_subscription;
+typedef struct e2e_request e2e_request;
+typedef struct e2e_broker e2e_broker;
+typedef struct e2e_lookup e2e_lookup;
+
+/* ---- Errors and text (error.c) ------------------------------------------------------------------- */
+
+/* Writes an error and its hint ("" for none); `error` may be NULL. Returns false. */
+bool e2e_error_set(mqtt_e2e_error *error, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool e2e_error_memory(mqtt_e2e_error *error);
+/* For a session's status that is the caller's or the environment's. */
+bool e2e_error_status(mqtt_e2e_error *error, mqtt_e2e_status status);
+/* Why a topic or a filter was refused. */
+bool e2e_error_topic(mqtt_e2e_error *error, const char *topic);
+bool e2e_error_filter(mqtt_e2e_error *error, const char *filter);
+
+/* Why a broker refused a CONNECT, by its return code (MQTT 3.1.1 §3.2.2.3) or reason code (MQTT 5 §3.2.2.2). */
+const char *e2e_error_connack(int code, int mqtt_version);
+/* libmosquitto's errors, in our words. */
+const char *e2e_error_mosquitto(int code);
+
+/* ---- Clocks and randomness (clock.c) ------------------------------------------------------------- */
+
+/* Milliseconds since boot, suspended time included: what all timers here go by. */
+int64_t e2e_clock_boot(void);
+/* UTC in milliseconds, with the user's offset; after a jump forward the session's floor is raised (§4). */
+int64_t e2e_clock_now(mqtt_e2e_client *client);
+int64_t e2e_clock_utc(int64_t offset_ms);
+/* False: the kernel gave none; nothing may be done without. */
+bool e2e_clock_random(void *out, size_t len);
+/* Delay before attempt number `attempt` (1 for the first after a failure): exponential between `min` and `max`, of
+ * which `random` takes off up to a half, so that nodes which lost the same broker don't come back as one. */
+uint32_t e2e_clock_backoff(uint32_t attempt, uint32_t min, uint32_t max, uint32_t random);
+
+/* ---- Forks (fork.c) ------------------------------------------------------------------------------ */
+
+/* A number that none of this process's ancestors has: what was made under another one was inherited by a fork. */
+unsigned e2e_fork_generation(void);
+
+/* ---- Topics (topics.c) --------------------------------------------------------------------------- */
+
+/* A prepared topic, counted: the cache holds one reference, each queued message another. */
+struct e2e_topic {
+    mqtt_e2e_topic topic; /* points into text */
+    UT_hash_handle hh;
+    TAILQ_ENTRY(e2e_topic) link; /* oldest first */
+    e2e_subscription **matches;  /* of one that we receive on: whom it is handed to */
+    size_t match_count;
+    uint64_t match_generation; /* of the subscriptions, when they were looked for; 0 = never */
+    size_t size;
+    unsigned refs;
+    bool used;   /* since it was last looked at for eviction */
+    char text[]; /* name NUL wire NUL */
+};
+
+typedef TAILQ_HEAD(e2e_topic_list, e2e_topic) e2e_topic_list;
+
+/* A bounded cache: hiding or reading back a level costs 290 ns, and a look-up less for the whole topic. */
+typedef struct {
+    e2e_topic *by_key;
+    e2e_topic_list by_age;
+    e2e_topic *last; /* what was found last: most senders and receivers stay on a topic */
+    size_t count, bytes;
+    bool wire; /* the key is the wire topic; else the name */
+} e2e_topics;
+
+void e2e_topics_init(e2e_topics *topics, bool wire);
+e2e_topic *e2e_topics_find(e2e_topics *topics, const char *key, size_t len);
+/* A copy of `topic` with one reference, for the caller. NULL: no memory. */
+e2e_topic *e2e_topics_make(const mqtt_e2e_topic *topic);
+/* Puts it in the cache too, where others may have to go. */
+void e2e_topics_keep(e2e_topics *topics, e2e_topic *topic);
+void e2e_topics_release(e2e_topic *topic);
+void e2e_topics_clear(e2e_topics *topics);
+
+/* ---- The queue (queue.c) ------------------------------------------------------------------------- */
+
+/* What is to be sealed. */
+typedef struct {
+    mqtt_e2e_kind kind;
+    int qos;
+    e2e_topic *topic;
+    const void *payload;
+    size_t len;
+    mqtt_e2e_id answers;  /* of a reply: the request it answers */
+    e2e_request *request; /* of a request; NULL once that has ended */
+} e2e_outgoing;
+
+/* A message that waits or is under way. Its plaintext lies behind it, and draft.payload points there. */
+typedef struct e2e_entry {
+    TAILQ_ENTRY(e2e_entry) link;
+    e2e_outgoing draft; /* its topic is a reference */
+    uint64_t ticket;
+    uint8_t *sealed; /* as it went out, of QoS 1 and 2: sent again just so while it is fresh */
+    size_t sealed_len;
+    int64_t sealed_at;
+    uint16_t mid;
+    uint8_t payload[];
+} e2e_entry;
+
+typedef TAILQ_HEAD(e2e_entry_list, e2e_entry) e2e_entry_list;
+
+typedef struct {
+    e2e_entry_list messages; /* and replies */
+    e2e_entry_list requests; /* apart: they may have to wait for the reply topic, and nobody else for them */
+    size_t count, bytes;     /* of all entries there are, those under way included */
+    size_t max_count, max_bytes;
+    uint64_t tickets;
+} e2e_queue;
+
+void e2e_queue_init(e2e_queue *queue, size_t max_count, size_t max_bytes);
+/* Whether there is room for a payload of `len` bytes. */
+bool e2e_queue_has_room(const e2e_queue *queue, size_t len, mqtt_e2e_error *error);
+/* A copy of the draft with the next ticket, in no list yet. NULL: no memory. */
+e2e_entry *e2e_queue_make(e2e_queue *queue, const e2e_outgoing *draft);
+void e2e_queue_append(e2e_queue *queue, e2e_entry *entry);
+/* Puts it back, before all that waits. */
+void e2e_queue_return(e2e_queue *queue, e2e_entry *entry);
+/* What goes out next, and stays where it is. `requests`: they may go. */
+e2e_entry *e2e_queue_next(const e2e_queue *queue, bool requests);
+void e2e_queue_take(e2e_queue *queue, e2e_entry *entry);
+void e2e_queue_unseal(e2e_entry *entry);
+/* Wipes and frees; it must be in no list. */
+void e2e_queue_free(e2e_queue *queue, e2e_entry *entry);
+void e2e_queue_free_all(e2e_queue *queue, e2e_entry_list *entries);
+
+/* ---- Subscriptions (subscriptions.c) ------------------------------------------------------------- */
+
+typedef enum {
+    E2E_LINK_NONE,  /* nothing to be done */
+    E2E_LINK_TODO,  /* SUBSCRIBE, or of a dead one UNSUBSCRIBE, to be sent */
+    E2E_LINK_ASKED, /* no SUBACK yet */
+    E2E_LINK_GRANTED,
+    E2E_LINK_REFUSED
+} e2e_link_state;
+
+/* A subscription at one broker. */
+typedef struct e2e_link {
+    TAILQ_ENTRY(e2e_link) entry; /* of todo, or asked */
+    e2e_subscription *subscription;
+    e2e_link_state state;
+    uint16_t mid;
+    bool known; /* the broker may have it */
+} e2e_link;
+
+typedef TAILQ_HEAD(e2e_link_list, e2e_link) e2e_link_list;
+
+struct e2e_subscription {
+    UT_hash_handle hh; /* by filter */
+    const char *filter;
+    const char *wire;
+    size_t filter_len;
+    int qos;
+    bool internal; /* ours: a reply topic, or ~time */
+    bool dead;     /* unsubscribed; goes when no broker has it any more */
+    mqtt_e2e_on_message callback;
+    void *context;
+    size_t users; /* of a reply topic: requests that wait on it */
+    e2e_link links[E2E_BROKERS_MAX];
+    char text[]; /* filter NUL wire NUL */
+};
+
+typedef struct {
+    e2e_subscription *by_filter;
+    uint64_t generation; /* counts changes, from 1 */
+    size_t dead;
+} e2e_subscriptions;
+
+e2e_subscription *e2e_subscriptions_add(mqtt_e2e_client *client, const char *filter, int qos, bool internal,
+                                        mqtt_e2e_error *error);
+void e2e_subscriptions_drop(mqtt_e2e_client *client, e2e_subscription *subscription);
+/* After a connection came up: all are to be made again. After it went down. */
+void e2e_subscriptions_up(e2e_broker *broker);
+void e2e_subscriptions_down(e2e_broker *broker);
+/* Sends one SUBSCRIBE or UNSUBSCRIBE. False: nothing was to be sent. */
+bool e2e_subscriptions_send(e2e_broker *broker);
+void e2e_subscriptions_acked(e2e_broker *broker, uint16_t mid, int granted);
+/* Frees dead ones that no broker has any more. */
+void e2e_subscriptions_sweep(mqtt_e2e_client *client);
+void e2e_subscriptions_free(mqtt_e2e_client *client);
+/* Fills topic->matches. False: no memory. */
+bool e2e_subscriptions_match(mqtt_e2e_client *client, e2e_topic *topic);
+
+/* ---- Requests (requests.c) ----------------------------------------------------------------------- */
+
+struct e2e_request {
+    UT_hash_handle hh; /* by id, once sealed */
+    TAILQ_ENTRY(e2e_request) link;
+    mqtt_e2e_id id;
+    bool sealed;
+    int64_t deadline;        /* by e2e_clock_boot */
+    e2e_subscription *reply; /* the topic its answers come on, once sealed */
+    e2e_entry *entry;        /* while it waits or is under way */
+    mqtt_e2e_on_reply callback;
+    void *context;
+};
+
+typedef TAILQ_HEAD(e2e_request_list, e2e_request) e2e_request_list;
+
+typedef struct {
+    e2e_request_list all;
+    e2e_request *by_id;
+    e2e_subscription *reply; /* of our stream; NULL until a request is made */
+    int64_t soonest;         /* no deadline is before it */
+} e2e_requests;
+
+/* Whether a request can go to this broker now: its reply topic is subscribed to, and a place is free. */
+bool e2e_requests_ready(e2e_broker *broker);
+/* A request was sealed, as *id; or sealed again. */
+void e2e_requests_sealed(mqtt_e2e_client *client, e2e_request *request, const mqtt_e2e_id *id);
+/* It can't be sent: it ends at the next turn of the loop. */
+void e2e_requests_fail(mqtt_e2e_client *client, e2e_request *request);
+void e2e_requests_answer(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery);
+void e2e_requests_expire(mqtt_e2e_client *client, int64_t now);
+/* Our stream is another one now. */
+void e2e_requests_renewed(mqtt_e2e_client *client);
+void e2e_requests_free(mqtt_e2e_client *client);
+
+/* ---- Name lookup (resolve.c) and TLS (tls.c) ----------------------------------------------------- */
+
+/* An address as text, with its zone: what libmosquitto takes without a lookup of its own. */
+typedef char e2e_address[72];
+
+/* Starts a lookup in a thread of its own; e2e_resolve_fd is readable when it is done. NULL: not started. */
+e2e_lookup *e2e_resolve_start(const char *name);
+int e2e_resolve_fd(const e2e_lookup *lookup);
+/* Its addresses, and the end of it. 0: *why says why. */
+unsigned e2e_resolve_take(e2e_lookup *lookup, e2e_address addresses[E2E_ADDRESSES_MAX], const char **why);
+/* Not wanted any more; the thread frees it when it returns. `forked`: there is no thread in this process. */
+void e2e_resolve_abandon(e2e_lookup *lookup, bool forked);
+/* Whether `name` is an address already, for which nobody need be asked; written in its usual form. */
+bool e2e_resolve_address(const char *name, e2e_address out);
+
+/* A context for connections to `host`. It must outlive them. */
+SSL_CTX *e2e_tls_new(const mqtt_e2e_client_options *options, const char *host, mqtt_e2e_error *error);
+/* Whether the handshake of a connection is still going on; and for what it waits. */
+bool e2e_tls_busy(SSL *ssl);
+bool e2e_tls_wants_write(const SSL *ssl);
+/* Why the server's certificate was refused, or NULL. */
+const char *e2e_tls_refusal(SSL *ssl);
+
+/* ---- A broker (broker.c, connection.c) ----------------------------------------------------------- */
+
+typedef enum {
+    E2E_IDLE, /* until `due` */
+    E2E_LOOKING_UP,
+    E2E_CONNECTING, /* TCP, TLS, CONNECT; until `deadline` */
+    E2E_UP
+} e2e_phase;
+
+struct e2e_broker {
+    mqtt_e2e_client *client;
+    unsigned index;
+    const mqtt_e2e_host *host;
+    uint16_t port;
+    char label[280]; /* host:port */
+    e2e_phase phase;
+    int64_t due, deadline, misc_at, up_at;
+
+    struct mosquitto *mosq; /* NULL: none yet */
+    SSL_CTX *tls;
+    e2e_lookup *lookup;
+    e2e_address addresses[E2E_ADDRESSES_MAX];
+    unsigned address_count, address;
+    int watched;          /* descriptor in the epoll set; -1 = none */
+    uint32_t watched_for; /* events */
+    uint32_t generation;  /* tells its events from those of descriptors before it */
+    int broken;           /* a call outside of the loop failed: libmosquitto's code */
+    bool established;     /* TCP is */
+    bool restart;         /* the broker lost its session, and libmosquitto must forget its own */
+    bool was_up;          /* this instance of libmosquitto had a session before */
+    bool publishing;      /* within mosquitto_publish_v5: what it calls back about are no acknowledgements */
+    int connack, reason;  /* codes of CONNACK and DISCONNECT; 0 = none */
+    int socket_error;     /* errno */
+    char tls_error[160];
+    char why[256];
+
+    uint16_t window;   /* how many QoS 1 and 2 messages may be under way */
+    uint16_t last_mid; /* libmosquitto's last packet identifier */
+    e2e_entry_list inflight;
+    size_t inflight_count;
+    e2e_entry *writing; /* QoS 0, not all written yet */
+    e2e_link_list todo, asked;
+    bool time_asked; /* by time_request, answered when it can be */
+    mqtt_e2e_id time_request;
+    int64_t time_last_ms;
+    int max_qos;
+    bool no_lasting; /* it keeps no lasting messages (MQTT 5) */
+};
+
+/* A packet as mqtt_e2e_seal and its like made it: all that ever leaves. */
+typedef struct {
+    const char *wire;
+    const uint8_t *packet;
+    size_t len;
+    int qos;
+    bool retain;
+} e2e_sealed;
+
+bool e2e_broker_init(e2e_broker *broker, mqtt_e2e_client *client, unsigned index, mqtt_e2e_error *error);
+/* Something happened on its descriptor. */
+void e2e_broker_event(e2e_broker *broker, uint32_t events);
+/* Does what is due. */
+void e2e_broker_tick(e2e_broker *broker, int64_t now);
+int64_t e2e_broker_next(const e2e_broker *broker);
+/* Keeps the epoll set in step with what libmosquitto waits for. */
+void e2e_broker_watch(e2e_broker *broker);
+/* The epoll set is a new, empty one. */
+void e2e_broker_rewatch(e2e_broker *broker);
+/* Whether it can take a message now, of QoS 0 at least. */
+bool e2e_broker_writable(const e2e_broker *broker);
+bool e2e_broker_has_window(const e2e_broker *broker);
+/* Ends the connection. `forked`: it is the parent's, which must not notice. */
+void e2e_broker_stop(e2e_broker *broker, bool forked);
+
+/* libmosquitto (connection.c). Codes are its own, 0 for success. */
+int e2e_connection_open(e2e_broker *broker, const char *address);
+/* Reads what is there; calls back. *more: there may be more. */
+int e2e_connection_read(e2e_broker *broker, bool *more);
+int e2e_connection_write(e2e_broker *broker);
+int e2e_connection_misc(e2e_broker *broker);
+int e2e_connection_publish(e2e_broker *broker, const e2e_sealed *sealed, uint16_t *mid);
+int e2e_connection_subscribe(e2e_broker *broker, const char *wire, int qos, uint16_t *mid);
+int e2e_connection_unsubscribe(e2e_broker *broker, const char *wire);
+void e2e_connection_disconnect(e2e_broker *broker);
+/* Frees the instance. `forked`: without a byte to the socket. */
+void e2e_connection_drop(e2e_broker *broker, bool forked);
+
+/* What libmosquitto told (broker.c, receive.c); all within its callbacks. */
+void e2e_broker_connacked(e2e_broker *broker, int code, bool session_present, const mosquitto_property *list);
+void e2e_broker_acked(e2e_broker *broker, uint16_t mid, int reason);
+void e2e_receive(e2e_broker *broker, const struct mosquitto_message *message);
+
+/* ---- Sending (send.c) ---------------------------------------------------------------------------- */
+
+/* Hands to the broker what waits, as long as it takes it. Not from within a callback. */
+void e2e_send_pump(e2e_broker *broker);
+/* A message straight from the caller. False: it is to be queued. */
+bool e2e_send_now(e2e_broker *broker, const e2e_outgoing *draft, uint64_t *ticket);
+/* A message is done with: published, or never will be (`error`). */
+void e2e_send_done(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_error *error);
+/* A new stream (§3). False: no randomness, so nothing may be sent. */
+bool e2e_send_renew(mqtt_e2e_client *client);
+/* A packet sealed longer ago is not sent again as it is. */
+int64_t e2e_send_fresh_ms(const mqtt_e2e_client *client);
+
+/* ---- The client (client.c, options.c) ------------------------------------------------------------ */
+
+typedef struct {
+    uint64_t ticket;
+    mqtt_e2e_error *error; /* NULL: published */
+} e2e_done;
+
+struct mqtt_e2e_client {
+    mqtt_e2e_client_options options; /* strings are our own copies */
+    mqtt_e2e_host hosts[E2E_BROKERS_MAX];
+    char client_id[256];
+    bool persistent;
+
+    mqtt_e2e_session *session;
+    size_t session_size;
+    int64_t clock_gap; /* UTC less time since boot, when last looked at */
+
+    int epoll;
+    unsigned fork_generation;
+    unsigned inside; /* callbacks that we are in */
+    e2e_broker brokers[E2E_BROKERS_MAX];
+    unsigned broker_count;
+    uint32_t attempt; /* rounds of failures since a connection held */
+
+    e2e_queue queue;
+    e2e_done *done; /* to be called back about */
+    size_t done_count, done_size;
+    e2e_subscriptions subscriptions;
+    e2e_requests requests;
+    e2e_topics hidden, revealed;
+
+    char *scratch, *name; /* of E2E_SCRATCH_SIZE bytes: a wire topic to be sent, the name of one received */
+    uint8_t *packet, *text;
+    size_t packet_size, text_size;
+};
+
+#define E2E_SCRATCH_SIZE ((size_t)MQTT_E2E_TOPIC_MAX + 2)
+#define E2E_BUFFER_KEPT  ((size_t)1 << 20) /* larger ones are freed after use */
+
+/* Checks the options, copies what they point to, and fills client_id. */
+bool e2e_options_take(mqtt_e2e_client *client, const mqtt_e2e_client_options *options, mqtt_e2e_error *error);
+void e2e_options_free(mqtt_e2e_client *client);
+bool e2e_options_random_id(mqtt_e2e_client *client);
+/* The parts of socks5h://[user[:password]@]host[:port]. */
+typedef struct {
+    char host[256], user[256], password[256];
+    uint16_t port;
+} e2e_proxy;
+bool e2e_options_proxy(const char *url, e2e_proxy *proxy, mqtt_e2e_error *error);
+
+/* What holds for every message from the user: that it can be one at all. */
+bool e2e_client_check(mqtt_e2e_client *client, int qos, size_t len, mqtt_e2e_error *error);
+/* The topic to publish to, prepared; a reference. NULL: *error says why. */
+e2e_topic *e2e_client_topic(mqtt_e2e_client *client, const char *name, mqtt_e2e_error *error);
+e2e_topic *e2e_client_reply_topic(mqtt_e2e_client *client, const mqtt_e2e_id *request, mqtt_e2e_error *error);
+/* Hands out what waits, unless we are in a callback. */
+void e2e_client_pump(mqtt_e2e_client *client);
+/* A buffer of at least `size` bytes; what was in it is wiped when it grows. False: no memory. */
+bool e2e_client_buffer(uint8_t **buffer, size_t *size, size_t needed);
+/* Drops a buffer that grew beyond E2E_BUFFER_KEPT. */
+void e2e_client_trim(uint8_t **buffer, size_t *size);
+/* A connection ended, or did not come about: says so, and sets what is tried next. */
+void e2e_client_down(e2e_broker *broker, bool was_up, int code);
+void e2e_client_up(e2e_broker *broker);
+void e2e_client_debug(mqtt_e2e_client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A fresh epoll set, with what is to be watched now. */
+bool e2e_client_new_epoll(mqtt_e2e_client *client);
+/* In a child after a fork: another stream, client id and connection, and nothing of what the parent will send. */
+bool e2e_client_check_fork(mqtt_e2e_client *client);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What goes out. A message is sealed when a broker can take it, not before, so that it does not grow stale in a queue;
+ * and a broker is handed the next when the one before is written, so that nothing waits inside libmosquitto.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "private.h"
+
+int64_t e2e_send_fresh_ms(const mqtt_e2e_client *client)
+{
+    return client->options.session.clock_skew_ms / 2;
+}
+
+bool e2e_send_renew(mqtt_e2e_client *client)
+{
+    uint8_t random[MQTT_E2E_RANDOM_SIZE];
+    bool fine = e2e_clock_random(random, sizeof random) &&
+                mqtt_e2e_renew(client->session, random, e2e_clock_now(client)) == MQTT_E2E_OK;
+
+    mqtt_e2e_wipe_memory(random, sizeof random);
+    if (fine)
+        e2e_requests_renewed(client);
+    return fine;
+}
+
+/* ---- Sealing ------------------------------------------------------------------------------------- */
+
+static mqtt_e2e_status seal_request(mqtt_e2e_client *client, const e2e_outgoing *draft, size_t *len)
+{
+    int64_t left = draft->request->deadline - e2e_clock_boot();
+    mqtt_e2e_id id;
+    mqtt_e2e_status status =
+        mqtt_e2e_request(client->session, &draft->topic->topic, draft->payload, draft->len, client->packet,
+                         client->packet_size, e2e_clock_now(client), left > 0 ? (uint32_t)left : 1, len, &id);
+
+    if (status == MQTT_E2E_OK)
+        e2e_requests_sealed(client, draft->request, &id);
+    return status;
+}
+
+static mqtt_e2e_status seal_once(mqtt_e2e_client *client, const e2e_outgoing *draft, size_t *len)
+{
+    switch (draft->kind) {
+    case MQTT_E2E_REQUEST:
+        return seal_request(client, draft, len);
+    case MQTT_E2E_REPLY:
+        return mqtt_e2e_reply(client->session, &draft->topic->topic, &draft->answers, draft->payload,
+                              draft->len, client->packet, client->packet_size, e2e_clock_now(client), len);
+    default:
+        return mqtt_e2e_seal(client->session, &draft->topic->topic, draft->kind, draft->payload, draft->len,
+                             client->packet, client->packet_size, e2e_clock_now(client), len);
+    }
+}
+
+/* To client->packet. EXHAUSTED: a request, which now waits for the new stream's reply topic. */
+static mqtt_e2e_status seal(mqtt_e2e_client *client, const e2e_outgoing *draft, e2e_sealed *sealed)
+{
+    size_t size = mqtt_e2e_sealed_size(client->session, draft->len + MQTT_E2E_BINDING_SIZE);
+    mqtt_e2e_status status;
+
+    if (!e2e_client_buffer(&client->packet, &client->packet_size, size))
+        return MQTT_E2E_NO_ROOM;
+    status = seal_once(client, draft, &sealed->len);
+    if (status == MQTT_E2E_EXHAUSTED && e2e_send_renew(client) && draft->kind != MQTT_E2E_REQUEST)
+        status = seal_once(client, draft, &sealed->len);
+    sealed->wire = draft->topic->topic.wire;
+    sealed->packet = client->packet;
+    sealed->qos = draft->qos;
+    sealed->retain = draft->kind == MQTT_E2E_LASTING;
+    return status;
+}
+
+/* ---- Done ---------------------------------------------------------------------------------------- */
+
+static void note_done(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error)
+{
+    e2e_done *done = client->done;
+
+    if (client->options.on_published == NULL)
+        return;
+    if (client->done_count == client->done_size) {
+        size_t size = client->done_size > 0 ? 2 * client->done_size : 64;
+
+        done = realloc(done, size * sizeof *done);
+        if (done == NULL)
+            return;
+        client->done = done;
+        client->done_size = size;
+    }
+    done = &client->done[client->done_count++];
+    *done = (e2e_done){.ticket = ticket};
+    if (error != NULL && (done->error = malloc(sizeof *error)) != NULL)
+        *done->error = *error;
+}
+
+void e2e_send_done(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_error *error)
+{
+    e2e_request *request = entry->draft.request;
+
+    if (error != NULL)
+        e2e_client_debug(client, "not published on '%.200s': %s", entry->draft.topic->topic.name,
+                         error->text);
+    if (request != NULL) {
+        request->entry = NULL;
+        if (error != NULL)
+            e2e_requests_fail(client, request);
+    } else if (entry->draft.kind == MQTT_E2E_MESSAGE || entry->draft.kind == MQTT_E2E_LASTING) {
+        note_done(client, entry->ticket, error);
+    }
+    e2e_queue_free(&client->queue, entry);
+}
+
+/* ---- Handing over -------------------------------------------------------------------------------- */
+
+/* Whether it is the packet that was refused, not the connection that failed. */
+static bool is_refusal(int code)
+{
+    return code == MOSQ_ERR_INVAL || code == MOSQ_ERR_PAYLOAD_SIZE || code == MOSQ_ERR_OVERSIZE_PACKET ||
+           code == MOSQ_ERR_QOS_NOT_SUPPORTED || code == MOSQ_ERR_MALFORMED_UTF8 ||
+           code == MOSQ_ERR_NOT_SUPPORTED;
+}
+
+/* What this broker said that it does not take (MQTT 5). */
+static bool is_taken(const e2e_broker *b, const e2e_outgoing *draft, mqtt_e2e_error *error)
+{
+    if (draft->qos > b->max_qos)
+        return e2e_error_set(error, "", "the broker takes messages up to QoS %d only", b->max_qos);
+    if (draft->kind == MQTT_E2E_LASTING && b->no_lasting)
+        return e2e_error_set(error, "", "the broker keeps no lasting (retained) messages");
+    return true;
+}
+
+bool e2e_send_now(e2e_broker *b, const e2e_outgoing *draft, uint64_t *ticket)
+{
+    mqtt_e2e_client *client = b->client;
+    e2e_sealed sealed;
+    uint16_t mid;
+    int code;
+
+    if (!is_taken(b, draft, NULL) || seal(client, draft, &sealed) != MQTT_E2E_OK)
+        return false;
+    code = e2e_connection_publish(b, &sealed, &mid);
+    if (code != MOSQ_ERR_SUCCESS) {
+        b->broken = is_refusal(code) ? 0 : code;
+        return false;
+    }
+    if (mosquitto_want_write(b->mosq)) {
+        b->writing = e2e_queue_make(&client->queue, draft);
+        if (b->writing != NULL) {
+            b->writing->mid = mid;
+            *ticket = b->writing->ticket;
+            e2e_broker_watch(b);
+            return true;
+        }
+    }
+    *ticket = ++client->queue.tickets;
+    note_done(client, *ticket, NULL);
+    e2e_broker_watch(b);
+    return true;
+}
+
+/* The packet that was made before, if receivers will still take it; else a new one. */
+static mqtt_e2e_status seal_entry(mqtt_e2e_client *client, e2e_entry *entry, e2e_sealed *sealed)
+{
+    mqtt_e2e_status status;
+    int64_t now = e2e_clock_boot();
+
+    if (entry->sealed != NULL && now - entry->sealed_at <= e2e_send_fresh_ms(client)) {
+        *sealed = (e2e_sealed){entry->draft.topic->topic.wire, entry->sealed, entry->sealed_len,
+                               entry->draft.qos, entry->draft.kind == MQTT_E2E_LASTING};
+        return MQTT_E2E_OK;
+    }
+    e2e_queue_unseal(entry);
+    status = seal(client, &entry->draft, sealed);
+    entry->sealed_at = now;
+    return status;
+}
+
+/* It is with libmosquitto now, until it is acknowledged. */
+static void put_in_flight(e2e_broker *b, e2e_entry *entry, const e2e_sealed *sealed)
+{
+    if (entry->sealed == NULL && (entry->sealed = malloc(sealed->len)) != NULL) {
+        memcpy(entry->sealed, sealed->packet, sealed->len);
+        entry->sealed_len = sealed->len;
+    }
+    TAILQ_INSERT_TAIL(&b->inflight, entry, link);
+    b->inflight_count++;
+}
+
+static void hand_over(e2e_broker *b, e2e_entry *entry, const e2e_sealed *sealed)
+{
+    mqtt_e2e_client *client = b->client;
+    mqtt_e2e_error error;
+    int code = e2e_connection_publish(b, sealed, &entry->mid);
+
+    e2e_queue_take(&client->queue, entry);
+    if (is_refusal(code)) {
+        e2e_error_set(&error, "", "%s", e2e_error_mosquitto(code));
+        e2e_send_done(client, entry, &error);
+        return;
+    }
+    b->broken = code;
+    if (entry->draft.qos > 0 && code != MOSQ_ERR_NOMEM)
+        put_in_flight(b, entry, sealed); /* libmosquitto has it, whatever became of the connection */
+    else if (code != MOSQ_ERR_SUCCESS)
+        e2e_queue_return(&client->queue, entry);
+    else if (mosquitto_want_write(b->mosq))
+        b->writing = entry;
+    else
+        e2e_send_done(client, entry, NULL);
+}
+
+static void give_up(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_error *error)
+{
+    e2e_queue_take(&client->queue, entry);
+    e2e_send_done(client, entry, error);
+}
+
+/* False: nothing can go. */
+static bool send_next(e2e_broker *b)
+{
+    mqtt_e2e_client *client = b->client;
+    bool requests = !TAILQ_EMPTY(&client->queue.requests) && e2e_requests_ready(b);
+    e2e_entry *entry = e2e_queue_next(&client->queue, requests);
+    mqtt_e2e_status status;
+    mqtt_e2e_error error;
+    e2e_sealed sealed;
+
+    if (entry == NULL || (entry->draft.qos > 0 && !e2e_broker_has_window(b)))
+        return false;
+    if (!is_taken(b, &entry->draft, &error)) {
+        give_up(client, entry, &error);
+        return true;
+    }
+    status = seal_entry(client, entry, &sealed);
+    if (status == MQTT_E2E_OK) {
+        hand_over(b, entry, &sealed);
+        e2e_client_trim(&client->packet, &client->packet_size);
+    } else if (status != MQTT_E2E_EXHAUSTED) {
+        e2e_error_status(&error, status);
+        give_up(client, entry, &error);
+    } else if (entry->draft.kind != MQTT_E2E_REQUEST) {
+        e2e_client_debug(client, "no random bytes for a new stream; nothing is sent");
+        return false;
+    }
+    return true;
+}
+
+/* Tells a node without a clock the time (§6). */
+static void answer_time(e2e_broker *b)
+{
+    mqtt_e2e_client *client = b->client;
+    e2e_topic *topic = e2e_client_reply_topic(client, &b->time_request, NULL);
+    size_t size = mqtt_e2e_sealed_size(client->session, MQTT_E2E_BINDING_SIZE), len;
+    mqtt_e2e_status status = MQTT_E2E_EXHAUSTED;
+    uint16_t mid;
+
+    b->time_asked = false;
+    if (topic == NULL)
+        return;
+    if (e2e_client_buffer(&client->packet, &client->packet_size, size))
+        for (int i = 0; i < 2 && status == MQTT_E2E_EXHAUSTED && (i == 0 || e2e_send_renew(client)); i++)
+            status = mqtt_e2e_time_reply(client->session, &topic->topic, &b->time_request, client->packet,
+                                         client->packet_size, e2e_clock_now(client), &b->time_last_ms, &len);
+    if (status == MQTT_E2E_OK) {
+        e2e_sealed sealed = {topic->topic.wire, client->packet, len, 0, false};
+
+        b->broken = e2e_connection_publish(b, &sealed, &mid);
+    }
+    e2e_topics_release(topic);
+}
+
+void e2e_send_pump(e2e_broker *b)
+{
+    while (e2e_broker_writable(b)) {
+        if (e2e_subscriptions_send(b))
+            continue;
+        if (b->time_asked)
+            answer_time(b);
+        else if (!send_next(b))
+            break;
+    }
+    e2e_broker_watch(b);
+}
