@@ -15,12 +15,17 @@ const char *cli_options_command(unsigned command)
                                         : "doctor";
 }
 
+static bool is_row_of(const cli_row *r, char letter, const char *name)
+{
+    return letter ? r->letter == letter : name && r->name && strcmp(r->name, name) == 0;
+}
+
 /* The first row of an option that this command has, or else of one that another has. */
 static const cli_row *row_of(unsigned command, char letter, const char *name)
 {
     const cli_row *other = NULL;
     for (const cli_row *r = cli_rows; r < cli_rows + cli_row_count; r++) {
-        if (r->kind == HEADING || (letter ? r->letter != letter : strcmp(r->name, name) != 0))
+        if (r->kind == HEADING || !is_row_of(r, letter, name))
             continue;
         if (r->commands & command)
             return r;
