@@ -147,7 +147,8 @@ static bool embed(json_t *object, const mqtt_e2e_message *message)
     const char *text = message->payload.len ? message->payload.data : "";
     json_t *value = json_loadb(text, message->payload.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     if (!value) {
-        cli_error("the message on %.*s is no JSON", (int)message->topic.len, (const char *)message->topic.data);
+        cli_error("the message on %.*s is no JSON", (int)message->topic.len,
+                  (const char *)message->topic.data);
         return false;
     }
     return json_object_set_new(object, "payload", value) == 0;
