@@ -5,6 +5,8 @@
 #
 #     cross_target i686|s390x|armhf    sets $cc, $ar, $run (what runs the target's programs here), $target, $built
 #     cross_bearssl                    builds $built/libbearssl.a; its headers are in $bearssl/inc
+#     cross_mbedtls                    builds $built/libmbedcrypto.a, as small as tests/footprint/mbedtls_config.h says;
+#                                      its headers are in $mbedtls/include, and $mbedtls_config is to be defined
 #     cross_cmocka                     builds $built/cmocka.o; its header is in $cmocka/include
 #
 # Programs are linked statically, so that they run without the target's system. Libraries are built once and kept.
@@ -13,6 +15,8 @@
 sources=${MQTT_E2E_SOURCES:-$PWD/build-sources}
 bearssl=$sources/bearssl
 cmocka=$sources/cmocka
+mbedtls=$sources/mbedtls
+mbedtls_config=-DMBEDTLS_CONFIG_FILE=\"$PWD/tests/footprint/mbedtls_config.h\"
 : "${JOBS:=$(nproc)}"
 
 die() {
@@ -61,6 +65,22 @@ cross_bearssl() {
         "$ar" rc ../libbearssl.new ./*.o
     )
     mv "$built/libbearssl.new" "$built/libbearssl.a"
+}
+
+cross_mbedtls() {
+    scripts/sources mbedtls
+    cmp -s tests/footprint/mbedtls_config.h "$built/mbedtls/config.h" && return 0
+    rm -rf "$built/mbedtls"
+    mkdir "$built/mbedtls"
+    (
+        cd "$built/mbedtls" || exit
+        for name in aes cipher cipher_wrap constant_time gcm md platform_util sha256; do
+            "$cc" -Os -w -ffunction-sections -I"$mbedtls/include" "$mbedtls_config" -c "$mbedtls/library/$name.c"
+        done
+        "$ar" rc ../libmbedcrypto.new ./*.o
+    )
+    mv "$built/libmbedcrypto.new" "$built/libmbedcrypto.a"
+    cp tests/footprint/mbedtls_config.h "$built/mbedtls/config.h"
 }
 
 cross_cmocka() {
