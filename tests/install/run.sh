@@ -113,7 +113,7 @@ for kind in shared static; do
         [ $kind = shared ] || fail "mqtt-e2e::static is said to be found without what it needs"
     else
         [ $kind = static ] || fail "mqtt-e2e::shared is not found alone: $(cat "$work/alone.log")"
-        grep -q 'needs pkg-config, libcrypto and libmosquitto' "$work/alone.log" ||
+        grep -q 'mqtt-e2e::static needs pkg-config' "$work/alone.log" ||
             fail "the reason is not told: $(cat "$work/alone.log")"
     fi
 done
