@@ -4,16 +4,13 @@
 
 #include <string.h>
 
-const char cli_doctor_help[] = "Usage: mqtt-e2e doctor [OPTION]...\n"
-                               "\n"
-                               "Checks the key file; looks up each broker and connects to it; sends itself a "
-                               "sealed message there, and measures how long\n"
-                               "it takes; compares the clock with those of other nodes that it hears; reads "
-                               "the broker's limits; and says in\n"
-                               "words what is wrong and what to do. Exit code 1 if anything is wrong. Each "
-                               "broker takes about three seconds.\n"
-                               "Each step has 5 seconds, or as long as -W says.\n"
-                               "\n";
+const char cli_doctor_help[] =
+    "Usage: mqtt-e2e doctor [OPTION]...\n"
+    "\n"
+    "Finds out what is wrong, and says in words what to do. Checks the key file;\n"
+    "looks each broker up and connects to it, one by one; reads its limits; compares\n"
+    "the clock with those of other nodes; and sends a sealed message to itself. Takes\n"
+    "about three seconds a broker. Exits with 1 if anything is wrong.\n";
 
 static void examine(const cli_options *options, const mqtt_e2e_host *host)
 {
