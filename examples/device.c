@@ -20,7 +20,7 @@ static int write_status(char *answer, size_t size)
     struct sysinfo info;
     if (sysinfo(&info) != 0)
         return snprintf(answer, size, "%s: status unknown", name);
-    return snprintf(answer, size, "%s: up %ld h %ld min, %llu MB free", name, info.uptime / 3600,
+    return snprintf(answer, size, "%s: up %ld:%02ld h, %llu MB free", name, info.uptime / 3600,
                     info.uptime / 60 % 60, (unsigned long long)info.freeram * info.mem_unit >> 20);
 }
 
@@ -53,7 +53,7 @@ static void on_command(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliver
 static void on_refused(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, void *context)
 {
     (void)client, (void)context;
-    fprintf(stderr, "%s: refused a packet: %s\n", name, mqtt_e2e_status_text(delivery->status));
+    fprintf(stderr, "%s: refused: %s\n", name, mqtt_e2e_status_text(delivery->status));
 }
 
 static void on_subscribed(mqtt_e2e_client *client, const char *filter, bool granted, int qos, void *context)
