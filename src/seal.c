@@ -32,7 +32,8 @@ static void write_text(uint8_t *text, const e2e_draft *draft, size_t padded)
     e2e_packet_put_inner(text, &inner);
     if (draft->binding != NULL)
         e2e_packet_put_id(text + E2E_INNER_SIZE, draft->binding);
-    memset(text + E2E_INNER_SIZE + len, 0, padded - len);
+    if (padded > len)
+        memset(text + E2E_INNER_SIZE + len, 0, padded - len);
 }
 
 static int encrypt(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, const mqtt_e2e_id *id, uint8_t *packet,
@@ -41,12 +42,12 @@ static int encrypt(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, const mqtt_
     uint8_t nonce[MQTT_E2E_NONCE_SIZE], mask[E2E_HEADER_SIZE];
     uint8_t *tag = packet + n - MQTT_E2E_TAG_SIZE;
 
+    e2e_packet_put_id(packet, id);
     e2e_packet_nonce(id, nonce);
     if (s->crypto->seal(s->keys, nonce, topic->name, topic->name_len, packet + E2E_HEADER_SIZE,
                         n - E2E_HEADER_SIZE - MQTT_E2E_TAG_SIZE, tag) != 0 ||
         s->crypto->mask(s->keys, tag, mask) != 0)
         return -1;
-    e2e_packet_put_id(packet, id);
     for (size_t i = 0; i < sizeof mask; i++)
         packet[i] ^= mask[i];
     return 0;
