@@ -126,12 +126,14 @@ static bool lasting_old(mqtt_e2e_session *s, const arrival *a)
 static void lasting_accepted(mqtt_e2e_session *s, const arrival *a)
 {
     mqtt_e2e_lasting_topic_ *entry;
+    int64_t *newest;
 
     if (a->inner.kind != MQTT_E2E_LASTING)
         return;
     entry = lasting_topic(s, a->topic);
-    if (entry != NULL && a->inner.time > entry->newest)
-        entry->newest = a->inner.time;
+    newest = entry != NULL ? &entry->newest : &s->lasting_floor; /* no room: for a later run that has more */
+    if (a->inner.time > *newest)
+        *newest = a->inner.time;
 }
 
 /* ---- Requests for the time, and replies (§6) ---- */

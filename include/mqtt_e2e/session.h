@@ -239,7 +239,7 @@ typedef struct {
     int64_t asked_at;     /* our time request, by now_ms */
     int64_t last_sealed;  /* UTC */
     int64_t old_floor;    /* newest time of a lasting message handed on though older than the clock skew */
-    int64_t lasting_floor; /* newest time remembered of topics that found no room when state was loaded */
+    int64_t lasting_floor; /* newest time of lasting messages on topics that found no room in the memory */
     mqtt_e2e_id own;      /* our stream, and the counter of its next packet */
     uint32_t asked;       /* counter of our time request */
     uint32_t clock_skew;
