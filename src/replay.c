@@ -136,6 +136,8 @@ static size_t evict(e2e_replay *replay)
     e2e_replay_raise(replay, e2e_replay_at(replay, least)->newest);
     if (replay->index != NULL)
         unindex(replay, e2e_replay_at(replay, least)->id);
+    if (replay->last == e2e_replay_at(replay, least))
+        replay->last = NULL;
     return least;
 }
 
