@@ -7,17 +7,21 @@
 
 /* ---- The asker ---- */
 
-static bool is_open(const mqtt_e2e_open_request_ *request, int64_t now_ms)
+/* One whose time is over stays closed, also if the clock is set back after that. */
+static void close_expired(mqtt_e2e_session *s, int64_t now_ms)
 {
-    return request->until != 0 && now_ms < request->until;
+    for (size_t i = 0; i < s->request_count; i++)
+        if (now_ms >= s->requests[i].until)
+            s->requests[i].until = 0;
 }
 
 mqtt_e2e_open_request_ *e2e_request_find(mqtt_e2e_session *s, const mqtt_e2e_id *id, int64_t now_ms)
 {
+    close_expired(s, now_ms);
     for (size_t i = 0; i < s->request_count; i++) {
         mqtt_e2e_open_request_ *request = &s->requests[i];
 
-        if (request->counter == id->counter && is_open(request, now_ms) &&
+        if (request->until != 0 && request->counter == id->counter &&
             memcmp(request->stream, id->stream, sizeof request->stream) == 0)
             return request;
     }
@@ -26,8 +30,9 @@ mqtt_e2e_open_request_ *e2e_request_find(mqtt_e2e_session *s, const mqtt_e2e_id 
 
 static mqtt_e2e_open_request_ *free_place(mqtt_e2e_session *s, int64_t now_ms)
 {
+    close_expired(s, now_ms);
     for (size_t i = 0; i < s->request_count; i++)
-        if (!is_open(&s->requests[i], now_ms))
+        if (s->requests[i].until == 0)
             return &s->requests[i];
     return NULL;
 }
