@@ -3,7 +3,8 @@
  * Stored replay state (docs/PROTOCOL.md §4, "With stored state"), as bytes:
  *
  *   "mqe1" ‖ words (2) ‖ streams (2) ‖ lasting topics (2) ‖ floor (8) ‖ old floor (8) ‖
- *   lasting floor (8) ‖ own stream id (12) ‖ last sealing (8)
+ *   lasting floor (8) ‖ own stream id (12) ‖ last sealing (8) ‖ 1 if the floor is to be kept, 0 if the time that
+ *   raises it was not known yet (1)
  *   for each stream: id (12) ‖ highest (4) ‖ newest (8) ‖ floor (8) ‖ words × 8 bytes of the map, where bit i of
  *   the last byte and onwards is counter i modulo the window
  *   for each lasting topic: hash (8) ‖ newest (8)
@@ -15,7 +16,7 @@
 
 #include <string.h>
 
-#define HEAD_SIZE        54
+#define HEAD_SIZE        55
 #define STREAM_HEAD_SIZE 32
 #define LASTING_SIZE     16
 #define MAC_SIZE         16
@@ -59,6 +60,7 @@ static uint8_t *put_head(const mqtt_e2e_session *s, uint8_t *p)
     e2e_packet_put_i64(p + 26, s->lasting_floor);
     memcpy(p + 34, s->own.stream, sizeof s->own.stream);
     e2e_packet_put_i64(p + 46, s->last_sealed);
+    p[54] = s->floor_kept || s->clock_known;
     return p + HEAD_SIZE;
 }
 
@@ -103,6 +105,20 @@ static bool stored_seen(const uint8_t *map, size_t words, uint32_t counter)
     uint32_t bit = counter % (uint32_t)(words * 64);
 
     return ((uint64_t)e2e_packet_get_i64(map + bit / 64 * 8) >> bit % 64 & 1) != 0;
+}
+
+/* A run that began without state, and stopped before it knew the time, had no floor yet: the next one still owes it. */
+static void load_floors(mqtt_e2e_session *s, const uint8_t *state)
+{
+    int64_t floor = e2e_packet_get_i64(state + 10);
+
+    s->floor_kept = state[54] != 0;
+    if (s->floor_kept)
+        s->replay.floor = floor;
+    else
+        e2e_replay_raise(&s->replay, floor);
+    s->old_floor = e2e_packet_get_i64(state + 18);
+    s->lasting_floor = e2e_packet_get_i64(state + 26);
 }
 
 /* Enters a stored stream; the window may have another size now. What neither remembers counts as seen. */
@@ -165,10 +181,7 @@ mqtt_e2e_status mqtt_e2e_load(mqtt_e2e_session *s, const uint8_t *state, size_t 
         return MQTT_E2E_BAD_STATE;
     words = e2e_packet_get_u16(state + 4);
     streams = e2e_packet_get_u16(state + 6);
-    s->replay.floor = e2e_packet_get_i64(state + 10);
-    s->old_floor = e2e_packet_get_i64(state + 18);
-    s->lasting_floor = e2e_packet_get_i64(state + 26);
-    s->floor_kept = true;
+    load_floors(s, state);
     for (size_t i = 0; i < streams; i++, p += STREAM_HEAD_SIZE + words * 8)
         load_stream(s, p, words);
     load_lasting(s, p, e2e_packet_get_u16(state + 8));
