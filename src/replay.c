@@ -156,21 +156,35 @@ e2e_stream *e2e_replay_enter(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREA
     return stream;
 }
 
-void e2e_replay_enter_full(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_ID_SIZE], int64_t newest)
+/* No time is above their floor. The second is for one that ended at a time which is not known yet. */
+#define FULL         INT64_MAX
+#define FULL_UNTIMED (INT64_MAX - 1)
+
+void e2e_replay_enter_full(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_ID_SIZE], int64_t newest,
+                           bool timed)
 {
     e2e_stream *stream = e2e_replay_find(replay, id);
 
     if (stream == NULL)
         stream = e2e_replay_enter(replay, id, UINT32_MAX);
     stream->highest = UINT32_MAX;
+    stream->floor = timed ? FULL : FULL_UNTIMED;
     memset(stream->map, 0xff, replay->words * sizeof *stream->map);
     if (newest > stream->newest)
         stream->newest = newest;
 }
 
-bool e2e_replay_is_full(const e2e_stream *stream)
+void e2e_replay_time_full(e2e_replay *replay, int64_t utc)
 {
-    return stream->highest == UINT32_MAX; /* no sender uses this counter */
+    for (size_t i = 0; i < replay->count; i++) {
+        e2e_stream *stream = e2e_replay_at(replay, i);
+
+        if (stream->floor != FULL_UNTIMED)
+            continue;
+        stream->floor = FULL;
+        if (stream->newest < utc)
+            stream->newest = utc;
+    }
 }
 
 void e2e_replay_clear(e2e_replay *replay)

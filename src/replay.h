@@ -35,11 +35,13 @@ e2e_stream *e2e_replay_enter(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREA
 /* Rule 9 for a stream in the table. */
 void e2e_replay_mark(e2e_replay *replay, e2e_stream *stream, uint32_t counter, int64_t time);
 
-/* Enters a former own stream as full: nothing of it will be accepted. */
-void e2e_replay_enter_full(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_ID_SIZE], int64_t newest);
+/* Enters a former own stream as full: nothing of it will be accepted. Not `timed`: the time is not known, `newest` may be
+ * too low. */
+void e2e_replay_enter_full(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_ID_SIZE], int64_t newest,
+                           bool timed);
 
-/* Whether a record is full. */
-bool e2e_replay_is_full(const e2e_stream *stream);
+/* The time is known now: the newest time of those entered as full without it. */
+void e2e_replay_time_full(e2e_replay *replay, int64_t utc);
 
 /* Empties the table; the floor stays. */
 void e2e_replay_clear(e2e_replay *replay);

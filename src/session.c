@@ -173,7 +173,7 @@ mqtt_e2e_status mqtt_e2e_renew(mqtt_e2e_session *s, const uint8_t random[MQTT_E2
     if (e2e_session_new_stream(s, random, utc) != 0)
         return MQTT_E2E_CRYPTO_FAILED;
     /* Also if it sealed nothing here: after a fork the other process may. */
-    e2e_replay_enter_full(&s->replay, former.stream, utc > s->last_sealed ? utc : s->last_sealed);
+    e2e_replay_enter_full(&s->replay, former.stream, utc > s->last_sealed ? utc : s->last_sealed, utc != 0);
     s->asking = false;
     return MQTT_E2E_OK;
 }
@@ -194,13 +194,7 @@ static void learn(mqtt_e2e_session *s, int64_t utc)
     s->clock_known = true;
     if (!s->floor_kept)
         e2e_replay_raise(&s->replay, s->strict_start ? utc + s->clock_lead : utc);
-    /* Former own streams that were entered without a clock: their newest time is now, not the last one known. */
-    for (size_t i = 0; i < s->replay.count; i++) {
-        e2e_stream *stream = e2e_replay_at(&s->replay, i);
-
-        if (e2e_replay_is_full(stream) && stream->newest < utc)
-            stream->newest = utc;
-    }
+    e2e_replay_time_full(&s->replay, utc);
 }
 
 int64_t e2e_session_now(mqtt_e2e_session *s, int64_t now_ms)

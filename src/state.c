@@ -186,6 +186,6 @@ mqtt_e2e_status mqtt_e2e_load(mqtt_e2e_session *s, const uint8_t *state, size_t 
         load_stream(s, p, words);
     load_lasting(s, p, e2e_packet_get_u16(state + 8));
     last_sealed = e2e_packet_get_i64(state + 46);
-    e2e_replay_enter_full(&s->replay, state + 34, utc > last_sealed ? utc : last_sealed);
+    e2e_replay_enter_full(&s->replay, state + 34, utc > last_sealed ? utc : last_sealed, utc != 0);
     return MQTT_E2E_OK;
 }
