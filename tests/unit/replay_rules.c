@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* The model's verdicts: lasting messages (§3), and the rules of §4 in their order. */
+#include "replay_model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Lasting messages (§3) ---- */
+
+/* Where the newest of a topic is remembered, or NULL: the memory is full. */
+static int64_t *lasting_of(model *m, int topic)
+{
+    for (size_t i = 0; i < m->lasting_count; i++)
+        if (m->lasting[i] == topic)
+            return &m->lasting_newest[i];
+    if (m->lasting_count >= m->options->lasting_topics)
+        return NULL;
+    m->lasting[m->lasting_count] = topic;
+    m->lasting_newest[m->lasting_count] = m->lasting_floor;
+    return &m->lasting_newest[m->lasting_count++];
+}
+
+static bool hand_on_old(model *m, const model_packet *p, int64_t utc)
+{
+    int64_t *newest = p->kind == 3 && p->time != 0 ? lasting_of(m, p->topic) : NULL;
+
+    if (newest == NULL || p->time <= *newest)
+        return false;
+    *newest = p->time;
+    /* It enters no table. Were our clock set back, it might pass for new: so §4's promise asks for this floor. */
+    if (p->time < utc - m->options->clock_skew_ms && p->time > m->old_floor)
+        m->old_floor = p->time;
+    return true;
+}
+
+static void remember_lasting(model *m, const model_packet *p)
+{
+    int64_t *newest = lasting_of(m, p->topic);
+
+    if (newest == NULL)
+        newest = &m->lasting_floor;
+    if (p->time > *newest)
+        *newest = p->time;
+}
+
+/* ---- The rules of §4 ---- */
+
+static void accept_counter(model_stream *stream, uint32_t counter)
+{
+    if (stream->accepted_count == stream->accepted_room) {
+        stream->accepted_room = stream->accepted_room * 2 + 16;
+        stream->accepted = realloc(stream->accepted, stream->accepted_room * sizeof *stream->accepted);
+        if (stream->accepted == NULL)
+            abort();
+    }
+    stream->accepted[stream->accepted_count++] = counter;
+}
+
+static bool was_accepted(const model_stream *stream, uint32_t counter)
+{
+    for (size_t i = 0; i < stream->accepted_count; i++)
+        if (stream->accepted[i] == counter)
+            return true;
+    return false;
+}
+
+static bool seen(const model *m, const model_stream *stream, uint32_t counter)
+{
+    return stream->full || (int64_t)counter <= (int64_t)stream->highest - m->options->window ||
+           counter < stream->forgotten || was_accepted(stream, counter);
+}
+
+static mqtt_e2e_status take_time(model *m, const model_packet *p, int64_t now_ms)
+{
+    if (p->time == 0 || p->inner_len != 16)
+        return MQTT_E2E_MALFORMED;
+    m->asking = false;
+    model_set_clock(m, p->time + (now_ms - m->asked_at) / 2, now_ms);
+    return MQTT_E2E_TIME_SET;
+}
+
+static mqtt_e2e_status rule_6(model *m, const model_packet *p, int64_t now_ms)
+{
+    if (p->inner_len < 16)
+        return MQTT_E2E_MALFORMED;
+    if (m->asking && model_same_packet(&p->binding, &m->asked) && now_ms >= m->asked_at &&
+        now_ms <= m->asked_at + 4000)
+        return take_time(m, p, now_ms);
+    model_expire(m, now_ms);
+    for (size_t i = 0; i < m->request_count; i++)
+        if (model_same_packet(&m->requests[i].id, &p->binding))
+            return MQTT_E2E_OK;
+    return MQTT_E2E_UNASKED;
+}
+
+static model_verdict stale(int64_t by)
+{
+    return (model_verdict){MQTT_E2E_STALE, by > 1 ? by : 1, false};
+}
+
+static model_verdict rules_7_and_8(model *m, const model_packet *p, int64_t utc)
+{
+    int64_t skew = m->options->clock_skew_ms, lead = m->options->clock_lead_ms, floor = m->floor;
+    const model_stream *stream = model_find(m, p->id.stream);
+
+    if (utc == 0)
+        return (model_verdict){.status = MQTT_E2E_NO_CLOCK};
+    if (p->time == 0 || p->time < utc - skew)
+        return stale(utc - skew - p->time);
+    if (p->time > utc + lead)
+        return (model_verdict){MQTT_E2E_FUTURE, p->time - (utc + lead), false};
+    if (stream != NULL)
+        floor = stream->floor;
+    if (p->kind == 3 && p->time <= m->old_floor)
+        return stale(m->old_floor + 1 - p->time);
+    return p->time <= floor ? stale(floor + 1 - p->time) : (model_verdict){.status = MQTT_E2E_OK};
+}
+
+static void rule_9(model *m, const model_packet *p)
+{
+    model_stream *stream = model_find(m, p->id.stream);
+    bool known = stream != NULL;
+
+    if (!known)
+        stream = model_enter(m, p->id.stream);
+
+    accept_counter(stream, p->id.counter);
+    if (!known || p->id.counter > stream->highest)
+        stream->highest = p->id.counter;
+    if (p->time > stream->newest)
+        stream->newest = p->time;
+    memcpy(m->last, stream->id, sizeof m->last);
+    m->last_known = true;
+    if (p->kind == 3)
+        remember_lasting(m, p);
+}
+
+model_verdict model_open(model *m, const model_packet *p, int64_t now_ms)
+{
+    int64_t utc = model_tell(m, now_ms);
+    const model_stream *stream = model_find(m, p->id.stream);
+    model_verdict verdict = {MQTT_E2E_OK, 0, false};
+
+    if (!p->in_base)
+        return (model_verdict){.status = MQTT_E2E_FORGED};
+    if (p->len < 43 || p->len > m->options->longest_packet)
+        return (model_verdict){.status = MQTT_E2E_MALFORMED};
+    if (model_same_stream(p->id.stream, m->own))
+        return (model_verdict){.status = MQTT_E2E_OWN};
+    if (stream != NULL && seen(m, stream, p->id.counter))
+        return (model_verdict){.status = MQTT_E2E_REPLAY};
+    if (!p->authentic)
+        return (model_verdict){.status = MQTT_E2E_FORGED};
+    if (p->kind > 3)
+        return (model_verdict){.status = MQTT_E2E_UNSUPPORTED};
+    if (p->inner_len > p->len - 43)
+        return (model_verdict){.status = MQTT_E2E_MALFORMED};
+    if (p->topic == 0 && p->kind == 1 && p->time == 0 && p->inner_len == 0)
+        return (model_verdict){.status = MQTT_E2E_TIME_ASKED};
+    if (p->kind == 2)
+        verdict.status = rule_6(m, p, now_ms);
+    if (verdict.status == MQTT_E2E_OK)
+        verdict = rules_7_and_8(m, p, utc);
+    if (verdict.status == MQTT_E2E_STALE && hand_on_old(m, p, utc)) {
+        verdict.status = MQTT_E2E_OK;
+        verdict.old = true;
+    } else if (verdict.status == MQTT_E2E_OK) {
+        rule_9(m, p);
+    }
+    return verdict;
+}
