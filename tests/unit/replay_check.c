@@ -103,6 +103,16 @@ void world_deliver(world *w, world_packet *original, const world_packet *p, bool
 
 /* ---- The state ---- */
 
+/* The index of a large table holds what is in it, and nothing else; else it would fill up. */
+static size_t indexed(const mqtt_e2e_replay_ *replay)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < (size_t)1 << replay->index_bits; i++)
+        used += replay->index[i] != 0;
+    return used;
+}
+
 void world_check(world *w)
 {
     const model *m = &w->model;
@@ -116,6 +126,9 @@ void world_check(world *w)
                    (long long)(w->receiver->replay.floor - m->floor));
     if (w->receiver->replay.count != m->stream_count)
         world_fail(w, "%u streams in the table, %zu in the model's", w->receiver->replay.count,
+                   m->stream_count);
+    if (w->receiver->replay.index != NULL && indexed(&w->receiver->replay) != m->stream_count)
+        world_fail(w, "%zu streams in the index, %zu in the model's table", indexed(&w->receiver->replay),
                    m->stream_count);
     for (size_t i = 0; i < m->stream_count; i++) {
         if (!mqtt_e2e_last_seen(w->receiver, m->streams[i].id, &id, &newest))

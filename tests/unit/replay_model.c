@@ -198,17 +198,21 @@ void model_renew(model *m, const uint8_t *own, int64_t now_ms)
 {
     enter_former(m, m->own, model_tell(m, now_ms), m->last_sealed);
     memcpy(m->own, own, sizeof m->own);
+    m->next = 0;
     m->asking = false;
 }
 
 /* ---- The receiver's own doings ---- */
 
-mqtt_e2e_status model_seal(model *m, int64_t now_ms)
+mqtt_e2e_status model_seal(model *m, int64_t now_ms, bool time)
 {
-    int64_t utc = model_tell(m, now_ms);
+    int64_t utc = time ? model_tell(m, now_ms) : 0;
 
-    if (utc == 0)
+    if (time && utc == 0)
         return MQTT_E2E_NO_CLOCK;
+    if (m->next == UINT32_MAX)
+        return MQTT_E2E_EXHAUSTED;
+    m->next++;
     if (utc > m->last_sealed)
         m->last_sealed = utc;
     return MQTT_E2E_OK;
@@ -231,7 +235,8 @@ mqtt_e2e_status model_ask(model *m, const mqtt_e2e_id *id, int64_t now_ms, uint3
     model_expire(m, now_ms);
     if (m->request_count == m->options->requests)
         return MQTT_E2E_BUSY;
-    model_seal(m, now_ms);
+    if (model_seal(m, now_ms, true) != MQTT_E2E_OK)
+        return MQTT_E2E_EXHAUSTED;
     m->requests[m->request_count++] = (model_request){*id, now_ms + (timeout_ms != 0 ? timeout_ms : 10000)};
     return MQTT_E2E_OK;
 }
@@ -243,9 +248,14 @@ void model_close(model *m, const mqtt_e2e_id *id)
             m->requests[i] = m->requests[--m->request_count];
 }
 
-void model_ask_time(model *m, const mqtt_e2e_id *id, int64_t now_ms)
+mqtt_e2e_status model_ask_time(model *m, const mqtt_e2e_id *id, int64_t now_ms)
 {
+    if (!m->options->own_clock_ms)
+        return MQTT_E2E_BAD_OPTION;
+    if (model_seal(m, now_ms, false) != MQTT_E2E_OK)
+        return MQTT_E2E_EXHAUSTED;
     m->asking = true;
     m->asked = *id;
     m->asked_at = now_ms;
+    return MQTT_E2E_OK;
 }

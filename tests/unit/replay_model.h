@@ -35,6 +35,7 @@ typedef struct {
     model_stream streams[MODEL_STREAMS];
     size_t stream_count;
     uint8_t own[MQTT_E2E_STREAM_ID_SIZE];
+    uint32_t next;                         /* counter of its next packet */
     uint8_t last[MQTT_E2E_STREAM_ID_SIZE]; /* the stream last accepted from */
     bool last_known;
     int64_t floor, last_sealed;
@@ -82,11 +83,11 @@ void model_free(model *m);
 void model_renew(model *m, const uint8_t *own, int64_t now_ms);
 model_verdict model_open(model *m, const model_packet *p, int64_t now_ms);
 
-/* The receiver's own doings. */
-mqtt_e2e_status model_seal(model *m, int64_t now_ms);
+/* The receiver's own doings. `time`: whether it takes a time to seal. */
+mqtt_e2e_status model_seal(model *m, int64_t now_ms, bool time);
 mqtt_e2e_status model_ask(model *m, const mqtt_e2e_id *id, int64_t now_ms, uint32_t timeout_ms);
 void model_close(model *m, const mqtt_e2e_id *id);
-void model_ask_time(model *m, const mqtt_e2e_id *id, int64_t now_ms);
+mqtt_e2e_status model_ask_time(model *m, const mqtt_e2e_id *id, int64_t now_ms);
 void model_set_clock(model *m, int64_t utc, int64_t now_ms);
 void model_raise(model *m, int64_t floor);
 
