@@ -73,35 +73,42 @@ static uint32_t window_of(const e2e_replay *replay)
     return replay->words * 64u;
 }
 
+/* The bit of a counter. The usual window needs no division, which processors are slow at or do not have. */
+static uint32_t bit_of(const e2e_replay *replay, uint32_t counter)
+{
+    return replay->words == 1 ? counter % 64 : counter % window_of(replay);
+}
+
 bool e2e_replay_seen(const e2e_replay *replay, const e2e_stream *stream, uint32_t counter)
 {
-    uint32_t window = window_of(replay), bit = counter % window;
+    uint32_t bit;
 
     if (counter > stream->highest)
         return false;
-    if (stream->highest - counter >= window)
+    if (stream->highest - counter >= window_of(replay))
         return true;
+    bit = bit_of(replay, counter);
     return (stream->map[bit / 64] >> bit % 64 & 1) != 0;
 }
 
 /* Clears the bits of `n` < window counters from `first` on. */
 static void clear_bits(e2e_replay *replay, e2e_stream *stream, uint32_t first, uint32_t n)
 {
-    uint32_t bit = first % window_of(replay);
+    uint32_t bit = bit_of(replay, first);
 
     while (n > 0) {
         uint32_t in_word = 64 - bit % 64, take = n < in_word ? n : in_word;
         uint64_t ones = take == 64 ? ~(uint64_t)0 : ((uint64_t)1 << take) - 1;
 
         stream->map[bit / 64] &= ~(ones << bit % 64);
-        bit = (bit + take) % window_of(replay);
+        bit = bit + take == window_of(replay) ? 0 : bit + take;
         n -= take;
     }
 }
 
 void e2e_replay_mark(e2e_replay *replay, e2e_stream *stream, uint32_t counter, int64_t time)
 {
-    uint32_t bit = counter % window_of(replay);
+    uint32_t bit = bit_of(replay, counter);
 
     if (counter > stream->highest) {
         uint32_t ahead = counter - stream->highest;
@@ -109,7 +116,7 @@ void e2e_replay_mark(e2e_replay *replay, e2e_stream *stream, uint32_t counter, i
         if (ahead >= window_of(replay))
             memset(stream->map, 0, replay->words * sizeof *stream->map);
         else
-            clear_bits(replay, stream, stream->highest + 1, ahead);
+            clear_bits(replay, stream, stream->highest + 1, ahead - 1); /* those skipped; this one's is set below */
         stream->highest = counter;
     }
     stream->map[bit / 64] |= (uint64_t)1 << bit % 64;
