@@ -116,7 +116,8 @@ void e2e_replay_mark(e2e_replay *replay, e2e_stream *stream, uint32_t counter, i
         if (ahead >= window_of(replay))
             memset(stream->map, 0, replay->words * sizeof *stream->map);
         else
-            clear_bits(replay, stream, stream->highest + 1, ahead - 1); /* those skipped; this one's is set below */
+            clear_bits(replay, stream, stream->highest + 1,
+                       ahead - 1); /* those skipped; this one's is set below */
         stream->highest = counter;
     }
     stream->map[bit / 64] |= (uint64_t)1 << bit % 64;

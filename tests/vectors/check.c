@@ -36,8 +36,8 @@ static void print_hex(const char *label, const void *data, size_t len)
     print_error("\n");
 }
 
-void check_bytes(const mqtt_e2e_crypto *crypto, const char *about, const char *what, const void *data, size_t len,
-                 mqtt_e2e_bytes expected)
+void check_bytes(const mqtt_e2e_crypto *crypto, const char *about, const char *what, const void *data,
+                 size_t len, mqtt_e2e_bytes expected)
 {
     if (len == expected.len && (len == 0 || memcmp(data, expected.data, len) == 0))
         return;
@@ -46,8 +46,8 @@ void check_bytes(const mqtt_e2e_crypto *crypto, const char *about, const char *w
     print_hex("     got", data, len);
 }
 
-void check_value(const mqtt_e2e_crypto *crypto, const char *about, const char *what, const void *data, size_t len,
-                 const vector_value *expected)
+void check_value(const mqtt_e2e_crypto *crypto, const char *about, const char *what, const void *data,
+                 size_t len, const vector_value *expected)
 {
     uint8_t digest[32];
 
@@ -119,7 +119,8 @@ mqtt_e2e_session *check_session(const mqtt_e2e_options *options, const void *ran
     size_t size = mqtt_e2e_session_size(options);
     void *storage = check_alloc(size);
     mqtt_e2e_session *session;
-    mqtt_e2e_status status = mqtt_e2e_init(&session, storage, size, options, random != NULL ? random : zeros, now_ms);
+    mqtt_e2e_status status =
+        mqtt_e2e_init(&session, storage, size, options, random != NULL ? random : zeros, now_ms);
 
     if (status != MQTT_E2E_OK)
         fail_msg("%s: init: %s", options->crypto->name, mqtt_e2e_status_text(status));
@@ -153,8 +154,8 @@ static void sha256_block(uint32_t state[8], const uint8_t block[64])
     uint32_t w[64], s[8];
 
     for (unsigned i = 0; i < 16; i++)
-        w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 | (uint32_t)block[4 * i + 2] << 8 |
-               block[4 * i + 3];
+        w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
+               (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
     for (unsigned i = 16; i < 64; i++)
         w[i] = w[i - 16] + (rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3) + w[i - 7] +
                (rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10);
@@ -174,7 +175,8 @@ static void sha256_block(uint32_t state[8], const uint8_t block[64])
 
 void check_sha256(const void *data, size_t len, uint8_t out[32])
 {
-    uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     uint8_t block[128] = {0};
     size_t done = len / 64 * 64, rest = len - done, padded = rest < 56 ? 64 : 128;
 

@@ -15,12 +15,12 @@ void check_wrong(const char *format, ...);
 void check_all_right(void);
 
 /* Reports `what` of the vector called `about` unless the bytes are the expected ones. */
-void check_bytes(const mqtt_e2e_crypto *crypto, const char *about, const char *what, const void *data, size_t len,
-                 mqtt_e2e_bytes expected);
+void check_bytes(const mqtt_e2e_crypto *crypto, const char *about, const char *what, const void *data,
+                 size_t len, mqtt_e2e_bytes expected);
 
 /* The same for bytes given whole or by length and SHA-256. */
-void check_value(const mqtt_e2e_crypto *crypto, const char *about, const char *what, const void *data, size_t len,
-                 const vector_value *expected);
+void check_value(const mqtt_e2e_crypto *crypto, const char *about, const char *what, const void *data,
+                 size_t len, const vector_value *expected);
 
 /* Reports a status that was not expected. */
 void check_status(const mqtt_e2e_crypto *crypto, const char *about, const char *what, mqtt_e2e_status got,

@@ -8,7 +8,7 @@
 #include "packet.h"
 
 #define TRIP_MS 400 /* of a question for the time */
-#define ROOM (MQTT_E2E_OVERHEAD + 65535)
+#define ROOM    (MQTT_E2E_OVERHEAD + 65535)
 
 static uint8_t packet[ROOM], text[ROOM];
 static char wire[2048], reply_wire[256];
@@ -64,7 +64,8 @@ static mqtt_e2e_topic prepare(mqtt_e2e_session *session, const scene *s, char na
     return topic;
 }
 
-static mqtt_e2e_status seal(mqtt_e2e_session *session, const scene *s, const mqtt_e2e_topic *topic, size_t *len)
+static mqtt_e2e_status seal(mqtt_e2e_session *session, const scene *s, const mqtt_e2e_topic *topic,
+                            size_t *len)
 {
     const vector_packet *v = s->vector;
     mqtt_e2e_id request;
@@ -75,13 +76,13 @@ static mqtt_e2e_status seal(mqtt_e2e_session *session, const scene *s, const mqt
     if (s->time_reply)
         return mqtt_e2e_time_reply(session, topic, &s->request, packet, sizeof packet, v->time, &last, len);
     if (v->kind == MQTT_E2E_REQUEST)
-        return mqtt_e2e_request(session, topic, s->payload, v->payload.len, packet, sizeof packet, v->time, 0, len,
-                                &request);
+        return mqtt_e2e_request(session, topic, s->payload, v->payload.len, packet, sizeof packet, v->time, 0,
+                                len, &request);
     if (v->kind == MQTT_E2E_REPLY)
         return mqtt_e2e_reply(session, topic, &s->request, s->payload + MQTT_E2E_BINDING_SIZE,
                               v->payload.len - MQTT_E2E_BINDING_SIZE, packet, sizeof packet, v->time, len);
-    return mqtt_e2e_seal(session, topic, (mqtt_e2e_kind)v->kind, s->payload, v->payload.len, packet, sizeof packet,
-                         v->time, len);
+    return mqtt_e2e_seal(session, topic, (mqtt_e2e_kind)v->kind, s->payload, v->payload.len, packet,
+                         sizeof packet, v->time, len);
 }
 
 static mqtt_e2e_options packet_options(const scene *s)
@@ -120,12 +121,15 @@ static void ask(mqtt_e2e_session *session, const scene *s, int64_t now_ms)
     size_t len;
 
     session->own = s->request;
-    assert_int_equal(mqtt_e2e_hide(session, s->time_reply ? "~time" : "q", wire, sizeof wire, &topic), MQTT_E2E_OK);
+    assert_int_equal(mqtt_e2e_hide(session, s->time_reply ? "~time" : "q", wire, sizeof wire, &topic),
+                     MQTT_E2E_OK);
     if (s->time_reply)
-        assert_int_equal(mqtt_e2e_time_request(session, &topic, text, sizeof text, now_ms, &len), MQTT_E2E_OK);
-    else
-        assert_int_equal(mqtt_e2e_request(session, &topic, "", 0, text, sizeof text, now_ms, 0, &len, &request),
+        assert_int_equal(mqtt_e2e_time_request(session, &topic, text, sizeof text, now_ms, &len),
                          MQTT_E2E_OK);
+    else
+        assert_int_equal(
+            mqtt_e2e_request(session, &topic, "", 0, text, sizeof text, now_ms, 0, &len, &request),
+            MQTT_E2E_OK);
     if (!s->time_reply)
         session->own = own;
 }
@@ -163,7 +167,9 @@ static void check_opening(const scene *s, size_t len, bool in_place)
     mqtt_e2e_status status = mqtt_e2e_open(session, &topic, packet, len, in_place ? packet : text, ROOM,
                                            now_ms + (s->time_reply ? TRIP_MS : 0), &message);
     check_status(s->crypto, s->vector->about, "open", status,
-                 s->time_request ? MQTT_E2E_TIME_ASKED : s->time_reply ? MQTT_E2E_TIME_SET : MQTT_E2E_OK);
+                 s->time_request ? MQTT_E2E_TIME_ASKED
+                 : s->time_reply ? MQTT_E2E_TIME_SET
+                                 : MQTT_E2E_OK);
     if (status == MQTT_E2E_OK)
         check_message(s, &message, len);
     if (status == MQTT_E2E_TIME_SET && mqtt_e2e_utc(session, 1000 + TRIP_MS) != s->vector->time + TRIP_MS / 2)

@@ -49,10 +49,12 @@ static void check_accepted(run *r, const vector_expect *e, const mqtt_e2e_messag
     const uint8_t *payload = e->payload.data;
 
     check_bytes(r->crypto, r->about, "stream", m->id.stream, sizeof m->id.stream, e->stream);
-    check_bytes(r->crypto, r->about, "topic", m->topic.data, m->topic.len, (mqtt_e2e_bytes){e->topic, strlen(e->topic)});
+    check_bytes(r->crypto, r->about, "topic", m->topic.data, m->topic.len,
+                (mqtt_e2e_bytes){e->topic, strlen(e->topic)});
     check_bytes(r->crypto, r->about, "payload", m->payload.data, m->payload.len,
                 (mqtt_e2e_bytes){payload + binding, e->payload.len - binding});
-    if ((int)m->kind != e->kind || m->time != e->time || m->id.counter != e->counter || m->padding != e->padding)
+    if ((int)m->kind != e->kind || m->time != e->time || m->id.counter != e->counter ||
+        m->padding != e->padding)
         check_wrong("%s: %s: kind, time, counter or padding", r->crypto->name, r->about);
     if (m->old != e->old)
         check_wrong("%s: %s: old is %d", r->crypto->name, r->about, m->old);
@@ -74,8 +76,8 @@ static void receive(run *r, const vector_step *step)
     assert_true(step->packet.len <= ROOM && step->wire_topic.len < ROOM);
     memcpy(packet, step->packet.data, step->packet.len);
     (void)mqtt_e2e_reveal(r->session, step->wire_topic.data, step->wire_topic.len, name, sizeof name, &topic);
-    mqtt_e2e_status status = mqtt_e2e_open(r->session, &topic, packet, step->packet.len, r->in_place ? packet : out,
-                                           ROOM, clock_of(r, step), &m);
+    mqtt_e2e_status status = mqtt_e2e_open(r->session, &topic, packet, step->packet.len,
+                                           r->in_place ? packet : out, ROOM, clock_of(r, step), &m);
     check_status(r->crypto, r->about, "open", status, e->status);
     if (status != e->status)
         return;
@@ -84,8 +86,8 @@ static void receive(run *r, const vector_step *step)
     if (status == MQTT_E2E_OK)
         check_accepted(r, e, &m);
     if (m.off_by_ms != e->off_by_ms)
-        check_wrong("%s: %s: off by %lld instead of %lld ms", r->crypto->name, r->about, (long long)m.off_by_ms,
-                    (long long)e->off_by_ms);
+        check_wrong("%s: %s: off by %lld instead of %lld ms", r->crypto->name, r->about,
+                    (long long)m.off_by_ms, (long long)e->off_by_ms);
     if (status == MQTT_E2E_TIME_SET && mqtt_e2e_utc(r->session, step->mono_ms) != e->clock_ms)
         check_wrong("%s: %s: the clock was set wrongly", r->crypto->name, r->about);
 }
@@ -127,15 +129,16 @@ static void take_step(run *r, const vector_step *step)
         mqtt_e2e_close(r->session, &id);
         break;
     case VECTOR_RENEW:
-        check_status(r->crypto, r->about, "renew", mqtt_e2e_renew(r->session, step->r.data, clock_of(r, step)),
-                     MQTT_E2E_OK);
+        check_status(r->crypto, r->about, "renew",
+                     mqtt_e2e_renew(r->session, step->r.data, clock_of(r, step)), MQTT_E2E_OK);
         break;
     }
 }
 
 static void check_scenario(const vector_scenario *scenario, const mqtt_e2e_crypto *crypto, bool in_place)
 {
-    run r = {.scenario = scenario, .crypto = crypto, .session = start(scenario, crypto), .in_place = in_place};
+    run r = {
+        .scenario = scenario, .crypto = crypto, .session = start(scenario, crypto), .in_place = in_place};
 
     for (size_t i = 0; i < scenario->step_count; i++)
         take_step(&r, &scenario->steps[i]);

@@ -11,7 +11,8 @@
 static char wire[MQTT_E2E_WIRE_SIZE(12, 2 * MQTT_E2E_TOPIC_MAX, MQTT_E2E_LEVELS_MAX)];
 static char name_back[MQTT_E2E_TOPIC_MAX + 1];
 
-static mqtt_e2e_session *mode_session(const mqtt_e2e_crypto *crypto, mqtt_e2e_bytes key, const char *base, bool plain)
+static mqtt_e2e_session *mode_session(const mqtt_e2e_crypto *crypto, mqtt_e2e_bytes key, const char *base,
+                                      bool plain)
 {
     mqtt_e2e_options options = check_options(crypto, key);
     char key_base[MQTT_E2E_BASE_SIZE];
@@ -48,8 +49,8 @@ static void check_both_ways(mqtt_e2e_session *session, const vector_mode *mode, 
         check_value(crypto, name, "wire topic", topic.wire, topic.wire_len, &vector->wire);
         assert_int_equal(strlen(topic.wire), topic.wire_len);
         size_t wire_len = topic.wire_len;
-        check_status(crypto, name, "reveal", mqtt_e2e_reveal(session, wire, wire_len, name_back, wire_len + 1, &topic),
-                     MQTT_E2E_OK);
+        check_status(crypto, name, "reveal",
+                     mqtt_e2e_reveal(session, wire, wire_len, name_back, wire_len + 1, &topic), MQTT_E2E_OK);
         check_bytes(crypto, name, "name read back", topic.name, topic.name_len, (mqtt_e2e_bytes){name, len});
         check_status(crypto, name, "hide with a byte too few",
                      mqtt_e2e_hide(session, name, wire, wire_len, &topic), MQTT_E2E_NO_ROOM);
@@ -69,7 +70,8 @@ static void check_filter(mqtt_e2e_session *session, const vector_mode *mode, con
     free(filter);
 }
 
-static void for_modes(void (*check)(mqtt_e2e_session *, const vector_mode *, const vector_name *), bool filters)
+static void for_modes(void (*check)(mqtt_e2e_session *, const vector_mode *, const vector_name *),
+                      bool filters)
 {
     for (size_t b = 0; b < test_backend_count; b++) {
         for (size_t m = 0; m < vector_mode_count; m++) {
@@ -106,8 +108,8 @@ static void check_bad_name(mqtt_e2e_session *session, const vector_bad_name *vec
                                     : mqtt_e2e_hide(session, name, wire, sizeof wire, &topic);
     mqtt_e2e_status bad = is_filter ? MQTT_E2E_BAD_FILTER : MQTT_E2E_BAD_TOPIC;
 
-    check_status(session->crypto, name[0] != '\0' ? name : "(empty)", is_filter ? "bad filter" : "bad topic", got,
-                 both ? bad : MQTT_E2E_TOO_LONG);
+    check_status(session->crypto, name[0] != '\0' ? name : "(empty)", is_filter ? "bad filter" : "bad topic",
+                 got, both ? bad : MQTT_E2E_TOO_LONG);
     free(name);
 }
 
@@ -138,9 +140,10 @@ void check_bad_wires(void **state)
             const vector_bad_wire *bad = &vector_bad_wires[i];
             mqtt_e2e_session *session = mode_session(test_backends[b], bad->key, bad->base, bad->plain);
             mqtt_e2e_topic topic = {.name = "unset"};
-            check_status(test_backends[b], bad->about, "reveal",
-                         mqtt_e2e_reveal(session, bad->wire.data, bad->wire.len, name_back, sizeof name_back, &topic),
-                         MQTT_E2E_FORGED);
+            check_status(
+                test_backends[b], bad->about, "reveal",
+                mqtt_e2e_reveal(session, bad->wire.data, bad->wire.len, name_back, sizeof name_back, &topic),
+                MQTT_E2E_FORGED);
             if (topic.name != NULL)
                 check_wrong("%s: %s: has a name", test_backends[b]->name, bad->about);
             check_end(session);

@@ -150,7 +150,8 @@ extern const vector_bad_name vector_bad_topics[], vector_bad_filters[];
 extern const vector_bad_wire vector_bad_wires[];
 extern const vector_match vector_matches[];
 extern const vector_scenario vector_scenarios[];
-extern const size_t vector_keys_count, vector_stream_count, vector_padme_count, vector_packet_count, vector_mode_count,
-    vector_bad_topic_count, vector_bad_filter_count, vector_bad_wire_count, vector_match_count, vector_scenario_count;
+extern const size_t vector_keys_count, vector_stream_count, vector_padme_count, vector_packet_count,
+    vector_mode_count, vector_bad_topic_count, vector_bad_filter_count, vector_bad_wire_count,
+    vector_match_count, vector_scenario_count;
 
 #endif
