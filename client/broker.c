@@ -148,6 +148,8 @@ static void drop_instance(e2e_broker *b, bool forked)
 /* Back to idle. `keep`: the instance, for the session that it shares with the broker. */
 static void close_down(e2e_broker *b, bool keep, bool forked)
 {
+    if (forked)
+        b->watched = -1; /* the epoll set is the parent's too */
     unwatch(b);
     if (b->lookup != NULL)
         e2e_resolve_abandon(b->lookup, forked);
