@@ -148,7 +148,9 @@ static void report_lost(const trip *t)
                    "our own message came back and was refused: %s", mqtt_e2e_status_text(t->status));
     else
         cli_report(CLI_WRONG,
-                   "its access list may drop what we publish: it must let this user write under our base",
+                   "its access list may drop what we publish, or what comes back: it must let this user read "
+                   "and write "
+                   "all topics under our base ('mqtt-e2e key show')",
                    "a sealed message to ourselves did not come back");
 }
 
