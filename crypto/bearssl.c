@@ -29,17 +29,25 @@ typedef br_aes_ct64_ctr_keys ctr_keys;
 #define ctr_run  br_aes_ct64_ctr_run
 #define ghash    br_ghash_ctmul64
 #define BATCH    64 /* bytes that the bit-sliced code makes at a time, needed or not */
-/* Bytes of stack that BearSSL's functions use at most, as measured: scripts/footprint-host says what they use. */
-#define AES_DEPTH  1664
-#define HMAC_DEPTH 1152
 #else
 typedef br_aes_ct_ctr_keys ctr_keys;
-#define ctr_init   br_aes_ct_ctr_init
-#define ctr_run    br_aes_ct_ctr_run
-#define ghash      br_ghash_ctmul32
-#define BATCH      32
-#define AES_DEPTH  768
-#define HMAC_DEPTH 960
+#define ctr_init br_aes_ct_ctr_init
+#define ctr_run  br_aes_ct_ctr_run
+#define ghash    br_ghash_ctmul32
+#define BATCH    32
+#endif
+
+/* Bytes of stack that BearSSL's functions use below ours, at the most that was measured: on ARM, where stack is dear,
+ * on i686, and, of 64-bit machines, on s390x. test_crypto_stack fails where they are too few. */
+#if UINTPTR_MAX > 0xffffffffu
+#define AES_DEPTH  2304
+#define HMAC_DEPTH 1536
+#elif defined(__arm__)
+#define AES_DEPTH  832
+#define HMAC_DEPTH 1024
+#else
+#define AES_DEPTH  1024
+#define HMAC_DEPTH 1280
 #endif
 
 #define BLOCK 16
