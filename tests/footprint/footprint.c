@@ -89,7 +89,7 @@ void __wrap_free(void *p)
 
 /* ---- A session, and the calls whose stack is measured -------------------------------------------- */
 
-static uint64_t storage[8192 / 8];
+static _Alignas(8) uint64_t storage[8192 / 8];
 static mqtt_e2e_session *session;
 static mqtt_e2e_options options;
 static mqtt_e2e_topic topic;

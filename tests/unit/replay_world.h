@@ -63,7 +63,7 @@ typedef struct {
     FILE *tell;
     char failure[256];
     uint8_t key[32];
-    uint64_t storage[10000], courier_storage[1000];
+    _Alignas(8) uint64_t storage[10000], courier_storage[1000];
     uint8_t state[60000];
 } world;
 

@@ -88,7 +88,7 @@ static const struct {
     {4096, 0, 0xffffffff, 0xffffffff - 4095, true},
 };
 
-static uint64_t storage[2][1000];
+static _Alignas(8) uint64_t storage[2][1000];
 static const uint8_t key[16] = "any key will do";
 
 static mqtt_e2e_session *start(int which, const mqtt_e2e_crypto *crypto, uint16_t window)
