@@ -61,8 +61,6 @@ static int check_subscriber(const cli_options *options, const char *command)
 {
     if (options->topics.count + options->unsubscribe.count == 0)
         return cli_usage_error(command, "no topic: give at least one with -t");
-    if (options->exit_after_subscribing && options->topics.count == 0)
-        return cli_usage_error(command, "-E needs a topic: give one with -t");
     if (options->no_retained && options->retained_only)
         return cli_usage_error(command, "-R and --retained-only leave nothing to print");
     int code = check_filters(command, &options->topics);

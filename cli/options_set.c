@@ -56,7 +56,8 @@ static bool add_host(cli_options *options, const char *option, const char *text,
     int64_t number = 0;
     if (options->given.host_count == MQTT_E2E_HOSTS_MAX)
         return usage(options, "names too many brokers: at most 8", option);
-    if (!split_host(text, len, &name, &name_len, &port) || !plausible_name(name, name_len))
+    if (memchr(text, '/', len) || !split_host(text, len, &name, &name_len, &port) ||
+        !plausible_name(name, name_len))
         return usage(options,
                      "takes brokers like localhost, example.org:1883 or [::1]:1883, joined by commas",
                      option);

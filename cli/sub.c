@@ -33,7 +33,7 @@ typedef struct {
     cli_run run; /* first: the context of the callbacks */
     uint32_t printed;
     mqtt_e2e_id last; /* what was handed to us last, to print it once though several filters match */
-    bool any;
+    bool any, subscribed;
     size_t wanted, answered, denied; /* subscriptions, since the last connect */
     size_t connect;                  /* which that was */
 } state;
@@ -80,13 +80,27 @@ static void on_message(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliver
         cli_run_end(&sub->run, CLI_OK);
 }
 
+/* What comes on a topic that is only to be unsubscribed from. */
+static void ignore_message(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, void *context)
+{
+    (void)client, (void)delivery, (void)context;
+}
+
 /* ---- Subscriptions ------------------------------------------------------------------------------ */
+
+static bool is_in(const cli_list *list, const char *text, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list->items[i], text) == 0)
+            return true;
+    return false;
+}
 
 static void on_subscribed(mqtt_e2e_client *client, const char *filter, bool granted, int qos, void *context)
 {
     state *sub = context;
     const cli_options *options = sub->run.options;
-    (void)client;
+    mqtt_e2e_error error;
     if (sub->connect != sub->run.connects) {
         sub->connect = sub->run.connects;
         sub->answered = sub->denied = 0;
@@ -97,40 +111,43 @@ static void on_subscribed(mqtt_e2e_client *client, const char *filter, bool gran
         cli_error("the broker does not let us subscribe to %s", filter);
     } else if (options->debug)
         cli_note("subscribed to %s: QoS %d", filter, qos);
+    if (granted && is_in(&options->unsubscribe, filter, options->unsubscribe.count) &&
+        !mqtt_e2e_client_unsubscribe(client, filter, &error))
+        cli_tell(&error);
     if (sub->answered < sub->wanted)
         return;
     if (sub->denied >= sub->wanted || (options->exit_after_subscribing && sub->denied))
         cli_run_end(&sub->run, CLI_FAILED);
-    else if (options->exit_after_subscribing)
-        cli_run_end(&sub->run, CLI_OK);
+    else
+        sub->subscribed = true;
 }
 
-static bool given_before(const cli_list *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(list->items[i], list->items[n]) == 0)
-            return true;
-    return false;
-}
-
-static bool subscribe(state *sub)
+static bool add(state *sub, const cli_list *list, mqtt_e2e_on_message callback)
 {
     const cli_options *options = sub->run.options;
     mqtt_e2e_error error;
-    bool fine = true;
-    for (size_t i = 0; i < options->topics.count && fine; i++)
-        if (!given_before(&options->topics, i)) {
-            sub->wanted++;
-            fine = mqtt_e2e_client_subscribe(sub->run.client, options->topics.items[i], options->qos,
-                                             on_message, sub, &error);
+    for (size_t i = 0; i < list->count; i++) {
+        bool given_before =
+            is_in(list, list->items[i], i) ||
+            (list == &options->unsubscribe && is_in(&options->topics, list->items[i], options->topics.count));
+        if (given_before)
+            continue;
+        sub->wanted++;
+        if (!mqtt_e2e_client_subscribe(sub->run.client, list->items[i], options->qos, callback, sub,
+                                       &error)) {
+            cli_tell(&error);
+            cli_run_end(&sub->run, CLI_USAGE);
+            return false;
         }
-    for (size_t i = 0; i < options->unsubscribe.count && fine; i++)
-        fine = mqtt_e2e_client_unsubscribe(sub->run.client, options->unsubscribe.items[i], &error);
-    if (!fine) {
-        cli_tell(&error);
-        cli_run_end(&sub->run, CLI_USAGE);
     }
-    return fine;
+    return true;
+}
+
+/* Only what one is subscribed to can be left, and a kept session of an earlier run may be: so we join it first. */
+static bool subscribe(state *sub)
+{
+    const cli_options *options = sub->run.options;
+    return add(sub, &options->topics, on_message) && add(sub, &options->unsubscribe, ignore_message);
 }
 
 /* ---- The run ------------------------------------------------------------------------------------ */
@@ -149,7 +166,9 @@ static void go_on(state *sub)
     struct pollfd output = {.fd = STDOUT_FILENO, .events = 0};
     if (!cli_run_step(&sub->run, &output, 1, time_left(sub)))
         return;
-    if (output.revents & (POLLERR | POLLNVAL))
+    if (options->exit_after_subscribing && sub->subscribed)
+        cli_run_end(&sub->run, CLI_OK);
+    else if (output.revents & (POLLERR | POLLNVAL))
         cli_run_end(&sub->run, CLI_FAILED);
     else if (sub->run.interrupted) /* how an endless one is stopped; one that counts has failed */
         cli_run_end(&sub->run, options->count ? CLI_FAILED : CLI_OK);
