@@ -140,7 +140,8 @@ static void report_source(const listener *l)
     cli_report_number("clock_error_ms", (double)l->error_ms);
     cli_doctor_span(off, span);
     cli_doctor_span((l->trip_ms + 1) / 2, trip);
-    if (l->error_ms > (int64_t)o->clock_lead_ms || -l->error_ms > (int64_t)o->clock_skew_ms)
+    /* Of two clocks that differ, one is ahead of the other, and its messages are refused there as future. */
+    if (off > (int64_t)o->clock_lead_ms || off > (int64_t)o->clock_skew_ms)
         cli_report(CLI_WRONG, set_clocks, "our clock is %s %s that of the time source that answered", span,
                    l->error_ms > 0 ? "ahead of" : "behind");
     else

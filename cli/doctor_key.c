@@ -137,6 +137,6 @@ void cli_doctor_own_clock(const cli_options *options)
     else
         cli_report(
             CLI_NOTE,
-            "compare it with another clock; messages are refused when it is 5 minutes behind or 10 s ahead",
+            "compare it with another clock: if it is 10 s off, others refuse our messages, or we theirs",
             "it is %s UTC; the system does not say that it keeps its clock by others (NTP)", utc);
 }

@@ -56,7 +56,12 @@ static bool parse(const char *uri, mqtt_e2e_config *config)
     if (mqtt_e2e_config_parse(uri, strlen(uri), config, &error))
         return true;
     size_t skip = strncmp(error.text, line, sizeof line - 1) == 0 ? sizeof line - 1 : 0;
-    cli_usage_error("keygen", "%s", error.text + skip);
+    if (error.hint[0]) {
+        cli_error("%s", error.text + skip);
+        cli_hint("%s", error.hint);
+    } else {
+        cli_usage_error("keygen", "%s", error.text + skip);
+    }
     return false;
 }
 
@@ -64,7 +69,7 @@ static bool add_hosts(job *j, const char *list)
 {
     static mqtt_e2e_config with_hosts;
     char uri[4096];
-    if (strpbrk(list, "/?# \t\r\n")) {
+    if (!*list || strpbrk(list, "/?# \t\r\n")) {
         cli_usage_error("keygen", "-h takes HOST[:PORT],... and no more");
         return false;
     }
@@ -157,6 +162,9 @@ static int parse_options(job *j, int argc, char **argv)
         j->path = argv[optind];
     if (j->path && !*j->path)
         return cli_usage_error("keygen", "the name of the key file is empty");
+    /* A password must not go to the public brokers that are named where no other is. */
+    if (j->config.host_count == 0 && (j->config.user[0] || j->port))
+        return cli_usage_error("keygen", "-u, -P and -p need -h: they would be for the public brokers");
     return CLI_OK;
 }
 

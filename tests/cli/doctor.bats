@@ -139,8 +139,10 @@ make_certificates() {
     doctor 1 --clock-offset 60000
     contains "$output" '  wrong  our clock is 60.0 s ahead of that of the time source that answered'
     contains "$output" '         -> set the clock that is wrong'
-    doctor 0 --clock-offset -60000 # within the clock skew
-    contains "$output" 'our clock is within 60.0 s of its'
+    doctor 1 --clock-offset -60000 # what the time source seals is in our future
+    contains "$output" '  wrong  our clock is 60.0 s behind that of the time source that answered'
+    doctor 0 --clock-offset -5000
+    contains "$output" 'our clock is within 5.0 s of its'
     doctor 1 --clock-offset -400000 --json
     same "$(json 'r.findings.some((f) => /400.* behind|6 min behind/.test(f.text))')" true
     same "$(json 'Math.abs(r.figures["broker 127.0.0.1:'"$PORT"'"].clock_error_ms + 400000) < 1000')" true

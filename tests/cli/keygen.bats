@@ -179,6 +179,11 @@ key_file() { # NAME LINE
     bad '-h takes HOST[:PORT],... and no more' keygen -h h/base k
     bad 'more than 8 hosts' keygen -h a,b,c,d,e -h f,g,h,i k
     bad "-p must be a whole number from 1 to 65535, not '70000'" keygen -p 70000 k
+    bad '-u, -P and -p need -h: they would be for the public brokers' keygen -u me -P env:HOME k
+    bad '-u, -P and -p need -h: they would be for the public brokers' keygen -p 1884 k
+    bad '-h takes HOST[:PORT],... and no more' keygen -h '' k
+    bad 'a host name is empty, too long, or has characters that no host name has' keygen -h ::1 k
+    contains "$stderr" 'IPv6 stands in brackets'
     bad "the base ends with '/'" keygen --base a/ k
     bad "the base holds a wildcard, '+' or '#'" keygen --base a/+ k
     bad '--name needs a value that is not empty' keygen --name '' k
