@@ -64,7 +64,8 @@ static void publish_lines(state *pub)
 {
     const char *line;
     size_t len;
-    while (!pub->run.over && cli_lines_peek(&pub->lines, &line, &len) && publish(pub, line, len))
+    while (!pub->run.over && pub->under_way < pub->run.options->client.queue_messages &&
+           cli_lines_peek(&pub->lines, &line, &len) && publish(pub, line, len))
         cli_lines_take(&pub->lines, len);
 }
 
@@ -119,14 +120,15 @@ static void check_end(state *pub)
     const cli_options *options = pub->run.options;
     if (pub->run.over)
         return;
+    size_t left = mqtt_e2e_client_queued(pub->run.client);
     if (pub->run.interrupted) {
-        if (pub->under_way)
-            cli_error("interrupted: %zu messages were not published", pub->under_way);
+        if (left)
+            cli_error("interrupted: %zu messages were not published", left);
         /* Lines without an end are stopped so; what was in the pipe is its writer's. */
-        cli_run_end(&pub->run, pub->under_way || !pub->by_lines || pub->failed ? CLI_FAILED : CLI_OK);
-    } else if (options->wait_ms && pub->under_way && cli_run_until(pub->progress + options->wait_ms) == 0) {
+        cli_run_end(&pub->run, left || !pub->by_lines || pub->failed ? CLI_FAILED : CLI_OK);
+    } else if (options->wait_ms && left && cli_run_until(pub->progress + options->wait_ms) == 0) {
         cli_error("timed out after %g s: %zu messages were not published", (double)options->wait_ms / 1000,
-                  pub->under_way);
+                  left);
         cli_run_end(&pub->run, CLI_TIMEOUT);
     }
 }

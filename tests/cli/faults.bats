@@ -269,7 +269,7 @@ END
     start p pub -t t -l --queue 5 -W 60 <pipe
     wait_for p.err 'cannot connect'
     # Far more than the queue, the buffer of a pipe (64 KiB) and our own together take.
-    (head -c 5000000 /dev/zero | tr '\0' '\n' >&5 && echo >written) 3>&- &
+    (for i in 1 2 3 4 5 6 7 8 9 10; do head -c 200000 /dev/zero | tr '\0' x && echo; done >&5 && echo >written) 3>&- &
     local writer=$!
     PIDS+=($writer)
     sleep 1
