@@ -40,7 +40,7 @@ typedef br_aes_ct_ctr_keys ctr_keys;
 /* Bytes of stack that BearSSL's functions use below ours, at the most that was measured: on ARM, where stack is dear,
  * on i686, and, of 64-bit machines, on s390x. test_crypto_stack fails where they are too few. */
 #if UINTPTR_MAX > 0xffffffffu
-#define AES_DEPTH  2304
+#define AES_DEPTH  1984
 #define HMAC_DEPTH 1536
 #elif defined(__arm__)
 #define AES_DEPTH  832
