@@ -27,7 +27,7 @@ static int unmask(mqtt_e2e_session *s, const arrival *a, mqtt_e2e_id *id)
     for (size_t i = 0; i < sizeof header; i++)
         header[i] ^= a->packet[i];
     E2E_KNOWN(header, sizeof header); /* who watches a receiver sees what it does with it */
-    *id = e2e_packet_get_id(header);
+    e2e_packet_get_id(header, id);
     return 0;
 }
 
@@ -158,7 +158,7 @@ static mqtt_e2e_status check_reply(mqtt_e2e_session *s, const arrival *a, mqtt_e
 {
     if (a->inner.len < MQTT_E2E_BINDING_SIZE)
         return MQTT_E2E_MALFORMED;
-    message->request = e2e_packet_get_id(a->text + E2E_INNER_SIZE);
+    e2e_packet_get_id(a->text + E2E_INNER_SIZE, &message->request);
     if (e2e_request_is_time(s, &message->request, a->now_ms))
         return take_time(s, a);
     return e2e_request_find(s, &message->request, a->now_ms) != NULL ? MQTT_E2E_OK : MQTT_E2E_UNASKED;

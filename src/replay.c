@@ -55,6 +55,8 @@ static void unindex(e2e_replay *replay, const uint8_t *id)
 
 e2e_stream *e2e_replay_find(const e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_ID_SIZE])
 {
+    if (replay->last != NULL && same_id(replay->last, id)) /* often the next packet is of the same stream */
+        return replay->last;
     if (replay->index != NULL) {
         uint16_t number = replay->index[place_of(replay, id)];
 
@@ -91,11 +93,15 @@ bool e2e_replay_seen(const e2e_replay *replay, const e2e_stream *stream, uint32_
     return (stream->map[bit / 64] >> bit % 64 & 1) != 0;
 }
 
-/* Clears the bits of `n` < window counters from `first` on. */
+/* Clears the bits of the `n` counters from `first` on. */
 static void clear_bits(e2e_replay *replay, e2e_stream *stream, uint32_t first, uint32_t n)
 {
     uint32_t bit = bit_of(replay, first);
 
+    if (n >= window_of(replay)) {
+        memset(stream->map, 0, replay->words * sizeof *stream->map);
+        return;
+    }
     while (n > 0) {
         uint32_t in_word = 64 - bit % 64, take = n < in_word ? n : in_word;
         uint64_t ones = take == 64 ? ~(uint64_t)0 : ((uint64_t)1 << take) - 1;
@@ -111,13 +117,8 @@ void e2e_replay_mark(e2e_replay *replay, e2e_stream *stream, uint32_t counter, i
     uint32_t bit = bit_of(replay, counter);
 
     if (counter > stream->highest) {
-        uint32_t ahead = counter - stream->highest;
-
-        if (ahead >= window_of(replay))
-            memset(stream->map, 0, replay->words * sizeof *stream->map);
-        else
-            clear_bits(replay, stream, stream->highest + 1,
-                       ahead - 1); /* those skipped; this one's is set below */
+        if (counter - stream->highest > 1) /* those between were skipped */
+            clear_bits(replay, stream, stream->highest + 1, counter - stream->highest - 1);
         stream->highest = counter;
     }
     stream->map[bit / 64] |= (uint64_t)1 << bit % 64;

@@ -124,10 +124,12 @@ static void load_floors(mqtt_e2e_session *s, const uint8_t *state)
 /* Enters a stored stream; the window may have another size now. What neither remembers counts as seen. */
 static void load_stream(mqtt_e2e_session *s, const uint8_t *p, size_t words)
 {
-    mqtt_e2e_id id = e2e_packet_get_id(p);
     uint32_t now = s->replay.words * 64u, then = (uint32_t)words * 64;
-    e2e_stream *stream = e2e_replay_enter(&s->replay, id.stream, id.counter);
+    e2e_stream *stream;
+    mqtt_e2e_id id;
 
+    e2e_packet_get_id(p, &id);
+    stream = e2e_replay_enter(&s->replay, id.stream, id.counter);
     stream->newest = e2e_packet_get_i64(p + 16);
     stream->floor = e2e_packet_get_i64(p + 24);
     for (uint32_t back = 0; back < now && back <= id.counter; back++) {

@@ -42,7 +42,7 @@ static scene set_scene(const mqtt_e2e_crypto *crypto, const vector_packet *v)
         memcpy(s.payload, v->payload.whole.data, v->payload.len);
     }
     if (v->kind == MQTT_E2E_REPLY)
-        s.request = e2e_packet_get_id(s.payload);
+        e2e_packet_get_id(s.payload, &s.request);
     s.time_request = strcmp(v->topic, "~time") == 0;
     s.time_reply = strcmp(v->about, "time reply") == 0;
     return s;
