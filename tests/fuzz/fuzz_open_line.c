@@ -3,6 +3,7 @@
  * What `mqtt-e2e open` reads: lines WIRETOPIC HEX of any content and length. The first byte of the input chooses the longest
  * line taken. Lines read must join to the input again, and what is taken apart must be what stood there.
  */
+/* sources: cli/line.c */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
