@@ -28,11 +28,9 @@
 
 #include "private.h"
 
-#define CONNECT_MS     20000 /* for the lookup, for TCP, and from there to CONNACK */
-#define ALTERNATIVE_MS 5000  /* for lookup and TCP, where there is another address or host to try */
-#define READS_MAX      64    /* packets in one turn of the loop, so that others have theirs */
-#define MIDS_MAX       60000 /* packet identifiers have 16 bits, and libmosquitto does not look which are in use */
-#define UNACKED_MS     30000 /* how long they may be short */
+#define READS_MAX  64    /* packets in one turn of the loop, so that others have theirs */
+#define MIDS_MAX   60000 /* packet identifiers have 16 bits, and libmosquitto does not look which are in use */
+#define UNACKED_MS 30000 /* how long they may be short */
 
 bool e2e_broker_init(e2e_broker *b, mqtt_e2e_client *client, unsigned index, mqtt_e2e_error *error)
 {
@@ -180,22 +178,26 @@ void e2e_broker_stop(e2e_broker *b, bool forked)
 static void explain(e2e_broker *b, int code)
 {
     SSL *ssl = b->mosq != NULL && b->phase == E2E_CONNECTING ? mosquitto_ssl_get(b->mosq) : NULL;
-    const char *refusal = e2e_tls_refusal(ssl);
+    const char *before = "", *text = e2e_tls_refusal(ssl);
+    char words[160];
 
     if (b->connack != 0)
-        snprintf(b->why, sizeof b->why, "%s (code %d)",
-                 e2e_error_connack(b->connack, b->client->options.mqtt_version), b->connack);
-    else if (refusal != NULL)
-        snprintf(b->why, sizeof b->why, "the server's certificate was refused: %s", refusal);
+        text = e2e_error_connack(b->connack, b->client->options.mqtt_version);
+    else if (text != NULL)
+        before = "the server's certificate was refused: ";
     else if (b->tls_error[0] != '\0')
-        snprintf(b->why, sizeof b->why, "no TLS connection could be made: %s", b->tls_error);
+        before = "no TLS connection could be made: ", text = b->tls_error;
+    else if (b->phase == E2E_CONNECTING && (code == MOSQ_ERR_CONN_LOST || b->socket_error == ECONNRESET))
+        text = b->tls == NULL ? "the connection was closed before the broker answered; it may expect TLS"
+                              : "the connection was closed before the broker answered";
     else if (b->socket_error != 0)
-        snprintf(b->why, sizeof b->why, "%s", strerror(b->socket_error));
+        text = strerror(b->socket_error);
     else if (b->reason >= MQTT_RC_UNSPECIFIED)
-        snprintf(b->why, sizeof b->why, "the broker ended the connection: %s",
-                 mosquitto_reason_string(b->reason));
+        before = "the broker ended the connection: ", text = mosquitto_reason_string(b->reason);
     else
-        snprintf(b->why, sizeof b->why, "%s", e2e_error_mosquitto(code));
+        text = e2e_error_mosquitto(code);
+    e2e_error_text(words, sizeof words, text);
+    snprintf(b->why, sizeof b->why, "%s%s", before, words);
 }
 
 static void forget_errors(e2e_broker *b)
@@ -214,6 +216,12 @@ static void fail(e2e_broker *b, int code)
 
 /* ---- Connecting ---------------------------------------------------------------------------------- */
 
+/* `alternative`: there is something else to try. */
+static int64_t connect_ms(const e2e_broker *b, bool alternative)
+{
+    return b->client->options.connect_ms / (alternative ? 4 : 1);
+}
+
 /* Tries the addresses from b->address on. */
 static void try_addresses(e2e_broker *b)
 {
@@ -226,7 +234,7 @@ static void try_addresses(e2e_broker *b)
         code = e2e_connection_open(b, b->addresses[b->address]);
         if (code == MOSQ_ERR_SUCCESS) {
             b->phase = E2E_CONNECTING;
-            b->deadline = e2e_clock_boot() + (alternative ? ALTERNATIVE_MS : CONNECT_MS);
+            b->deadline = e2e_clock_boot() + connect_ms(b, alternative);
             b->established = false;
             e2e_broker_watch(b);
             return;
@@ -289,13 +297,14 @@ static void start(e2e_broker *b)
         return;
     }
     b->phase = E2E_LOOKING_UP;
-    b->deadline = e2e_clock_boot() + (b->client->broker_count > 1 ? ALTERNATIVE_MS : CONNECT_MS);
+    b->deadline = e2e_clock_boot() + connect_ms(b, b->client->broker_count > 1);
     e2e_broker_watch(b);
 }
 
 static void looked_up(e2e_broker *b)
 {
     const char *why;
+    char words[160];
 
     unwatch(b);
     b->address_count = e2e_resolve_take(b->lookup, b->addresses, &why);
@@ -305,7 +314,8 @@ static void looked_up(e2e_broker *b)
         try_addresses(b);
         return;
     }
-    snprintf(b->why, sizeof b->why, "host name lookup failed: %s", why);
+    e2e_error_text(words, sizeof words, why);
+    snprintf(b->why, sizeof b->why, "host name lookup failed: %s", words);
     fail(b, 0);
 }
 
@@ -362,6 +372,7 @@ void e2e_broker_connacked(e2e_broker *b, int code, bool session_present, const m
 void e2e_broker_acked(e2e_broker *b, uint16_t mid, int reason)
 {
     mqtt_e2e_error error;
+    char words[160];
     e2e_entry *entry = b->writing;
 
     if (entry != NULL && entry->mid == mid) {
@@ -375,8 +386,10 @@ void e2e_broker_acked(e2e_broker *b, uint16_t mid, int reason)
         TAILQ_REMOVE(&b->inflight, entry, link);
         b->inflight_count--;
     }
-    if (reason >= MQTT_RC_UNSPECIFIED)
-        e2e_error_set(&error, "", "the broker refused the message: %s", mosquitto_reason_string(reason));
+    if (reason >= MQTT_RC_UNSPECIFIED) {
+        e2e_error_text(words, sizeof words, mosquitto_reason_string(reason));
+        e2e_error_set(&error, "", "the broker refused the message: %s", words);
+    }
     e2e_send_done(b->client, entry, reason >= MQTT_RC_UNSPECIFIED ? &error : NULL);
 }
 
@@ -425,7 +438,7 @@ static bool check_tcp(e2e_broker *b, uint32_t events)
     }
     if ((events & EPOLLOUT) != 0 && !b->established) {
         b->established = true;
-        b->deadline = e2e_clock_boot() + CONNECT_MS;
+        b->deadline = e2e_clock_boot() + connect_ms(b, false);
     }
     return true;
 }

@@ -290,6 +290,8 @@ void e2e_connection_drop(e2e_broker *broker, bool forked)
      * instance stays as it is: better a leak than an end of somebody else's connection. */
     if (broker->mosq != NULL && (!forked || socket < 0 || cover_socket(socket))) {
         broker->client->inside++;
+        if (broker->client->options.proxy != NULL) /* mosquitto_destroy forgets to free these */
+            mosquitto_socks5_set(broker->mosq, "", 1, NULL, NULL);
         mosquitto_destroy(broker->mosq);
         broker->client->inside--;
     }

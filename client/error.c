@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,18 @@ bool e2e_error_set(mqtt_e2e_error *error, const char *hint, const char *format, 
     va_end(args);
     snprintf(error->hint, sizeof error->hint, "%s", hint);
     return false;
+}
+
+void e2e_error_text(char *out, size_t size, const char *text)
+{
+    size_t len = strlen(text);
+
+    snprintf(out, size, "%s", text);
+    /* Not in "TLS ..." and the like. */
+    if (size > 1 && len > 1 && islower((unsigned char)text[1]))
+        out[0] = (char)tolower((unsigned char)out[0]);
+    if (len < size && len > 0 && text[len - 1] == '.')
+        out[len - 1] = '\0';
 }
 
 bool e2e_error_memory(mqtt_e2e_error *error)

@@ -12,9 +12,9 @@ void mqtt_e2e_client_defaults(mqtt_e2e_client_options *options)
     mqtt_e2e_defaults(&options->session);
     options->session.crypto = &mqtt_e2e_openssl;
     options->session.streams = 4096;
-    /* A broker hands out QoS 0 at once, and QoS 1 and 2 in turns of its own in-flight window: the latter may come
-     * in after many of the former that were sent later. 1,000 is what mosquitto holds back at most. */
-    options->session.window = 1024;
+    /* A broker hands out QoS 0 at once, and QoS 1 and 2 as fast as they are acknowledged: the latter may come in after
+     * thousands of the former that were sent later. 1,000 is what mosquitto holds back for a client. */
+    options->session.window = 4096;
     options->session.requests = 256;
     options->session.longest_packet = (uint32_t)16 << 20;
     options->mqtt_version = 4;
@@ -24,6 +24,7 @@ void mqtt_e2e_client_defaults(mqtt_e2e_client_options *options)
     options->inflight = 100;
     options->backoff_min_ms = 500;
     options->backoff_max_ms = 30000;
+    options->connect_ms = 20000;
 }
 
 static const char *unless_empty(const char *text)
@@ -99,6 +100,8 @@ static bool check_numbers(const mqtt_e2e_client_options *o, mqtt_e2e_error *erro
     if (o->backoff_min_ms < 1 || o->backoff_max_ms < o->backoff_min_ms)
         return e2e_error_set(error, "", "reconnecting after %u to %u ms is no range",
                              (unsigned)o->backoff_min_ms, (unsigned)o->backoff_max_ms);
+    if (o->connect_ms < 1)
+        return e2e_error_set(error, "", "no time to connect in: connect_ms is 0");
     return true;
 }
 

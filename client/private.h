@@ -46,6 +46,8 @@ typedef struct e2e_lookup e2e_lookup;
 /* Writes an error and its hint ("" for none); `error` may be NULL. Returns false. */
 bool e2e_error_set(mqtt_e2e_error *error, const char *hint, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Somebody else's words in our style: lower case, no full stop. */
+void e2e_error_text(char *out, size_t size, const char *text);
 bool e2e_error_memory(mqtt_e2e_error *error);
 /* For a session's status that is the caller's or the environment's. */
 bool e2e_error_status(mqtt_e2e_error *error, mqtt_e2e_status status);

@@ -18,8 +18,15 @@
  * or, in a loop of your own: poll mqtt_e2e_client_fd for reading, at most mqtt_e2e_client_timeout
  * milliseconds, then call mqtt_e2e_client_loop.
  *
- * Strings and payloads given to a call are copied. What a callback is handed lives until it returns. Callbacks
- * may call any function here but mqtt_e2e_client_free and mqtt_e2e_client_loop.
+ * Strings and payloads given to a call are copied. What a callback is handed lives until it returns. Callbacks come from
+ * within _loop, _wait and _drain only (on_debug: from any call), and may call any function here but
+ * mqtt_e2e_client_free; _loop, _wait and _drain do nothing there, and what is published goes out after it returned.
+ *
+ * After a fork, a child that uses the client has one of its own: with a new stream, a new connection under a random
+ * client id, the subscriptions, and none of the messages and requests of the parent's. Fork outside of callbacks.
+ *
+ * libmosquitto sets SIGPIPE to be ignored, for the whole process. A broker without MQTT 5's limit on packets can make
+ * it allocate up to 256 MiB for one packet, before we see it.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -113,7 +120,8 @@ typedef void (*mqtt_e2e_on_message)(mqtt_e2e_client *client, const mqtt_e2e_deli
 
 typedef struct {
     mqtt_e2e_options session; /* crypto, base, pad size, skew, table sizes ...; own_clock_ms must be unset.
-                               * Defaults here: OpenSSL, 4,096 streams, 256 requests, longest packet 16 MiB */
+                               * Defaults here: OpenSSL, 4,096 streams, a window of 4,096, 256 requests, longest
+                               * packet 16 MiB */
     const mqtt_e2e_host *hosts; /* none: localhost. Today the first one that works is used; see docs/DESIGN.md */
     size_t host_count;
     const char *user;
@@ -125,7 +133,7 @@ typedef struct {
     uint32_t session_expiry; /* seconds, MQTT 5 only, where persistent; UINT32_MAX = never */
     int mqtt_version;      /* 4 (3.1.1, default) or 5; 3 for 3.1 */
     uint16_t keep_alive;   /* seconds, default 60 */
-    const char *bind_address; /* local address, or NULL */
+    const char *bind_address; /* local address to connect from, not a name; or NULL */
     const char *proxy;        /* socks5h://[user[:password]@]host[:port], or NULL */
 
     bool tls;              /* verified against capath, unless told otherwise */
@@ -139,12 +147,15 @@ typedef struct {
     size_t queue_bytes;    /* and of its payloads, default 16 MiB */
     uint16_t inflight;     /* QoS 1 and 2 messages under way, default 100 */
     uint32_t backoff_min_ms, backoff_max_ms; /* reconnect, jittered exponential; default 500 and 30,000 */
+    uint32_t connect_ms; /* longest time for name lookup, for TCP, and from there to the broker's word; default 20,000.
+                          * For the first two a quarter, where another address or broker is to be tried then */
     bool time_source;        /* answer nodes that have no clock (§6) */
     int64_t clock_offset_ms; /* added to the system's clock: for tests, and hosts whose clock can't be set */
 
     void (*on_event)(mqtt_e2e_client *client, mqtt_e2e_client_event event, const mqtt_e2e_broker_news *news,
                      void *context);
-    mqtt_e2e_on_message on_refused; /* a packet that was refused: delivery->status says why */
+    mqtt_e2e_on_message on_refused; /* a packet that was refused: delivery->status says why. message->topic is
+                                     * set where the wire topic reads back */
     /* A message was published: QoS 0 written, 1 and 2 acknowledged by the broker; or `error` says that it never will be. */
     void (*on_published)(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error, void *context);
     void (*on_subscribed)(mqtt_e2e_client *client, const char *filter, bool granted, int qos, void *context);

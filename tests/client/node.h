@@ -63,12 +63,15 @@ void test_step(void);
 void test_settle(int ms);               /* turns for that long: for what must not come */
 void test_use_relay(test_relay *relay); /* NULL: none any more */
 
+/* Prints what the nodes went through. Returns true. */
+bool test_describe(void);
+
 /* Turns until `condition` holds; fails the test if it never does. */
 #define RUN_UNTIL(condition)                                                                                 \
     do {                                                                                                     \
         int64_t end_ = e2e_clock_boot() + TEST_MS;                                                           \
         while (!(condition)) {                                                                               \
-            if (e2e_clock_boot() > end_)                                                                     \
+            if (e2e_clock_boot() > end_ && test_describe())                                                  \
                 fail_msg("in vain: %s", #condition);                                                         \
             test_step();                                                                                     \
         }                                                                                                    \

@@ -301,17 +301,16 @@ static void test_plain_topics(void **state)
     test_plain_free(&spy);
 }
 
-/* Goal: many messages, in order and complete, over more topics than one. */
+/* Goal: many messages arrive complete, over more topics than one, though QoS 0 overtakes QoS 1 on its way. */
 static void test_many(void **state)
 {
     enum { N = 3000 };
-    static char topic[32], payload[32];
+    char topic[32], payload[32];
     unsigned sent = 0;
 
     (void)state;
-    b.options.on_refused = NULL;
     test_node_subscribe(&b, "many/+", 1);
-    while (b.count < N) {
+    while (sent < N) {
         while (sent < N && mqtt_e2e_client_queued(a.client) < 500) {
             snprintf(topic, sizeof topic, "many/%u", sent % 7);
             snprintf(payload, sizeof payload, "%u", sent);
@@ -319,10 +318,8 @@ static void test_many(void **state)
             sent++;
         }
         test_step();
-        if (b.count > 0)
-            assert_true(atoi(test_node_last(&b)->payload) < (int)sent);
     }
-    RUN_UNTIL(a.published == N);
+    RUN_UNTIL(a.published == N && b.count == N);
     for (int status = 1; status < MQTT_E2E_CAUSES; status++)
         assert_int_equal(b.refused[status], 0);
 }
