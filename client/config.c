@@ -277,18 +277,33 @@ static void put_host(writer *w, const mqtt_e2e_host *host, bool first)
 
 static void put_query(writer *w, char *sign, const char *name, const char *value)
 {
-    if (!value[0])
-        return;
     put(w, sign, 1);
     *sign = '&';
     put_text(w, name);
     put_encoded(w, value, "");
 }
 
+static void put_queries(writer *w, const mqtt_e2e_config *config)
+{
+    char sign = '?';
+    if (config->base_given && !config->base[0]) /* a slash with nothing behind it would be no base */
+        put_query(w, &sign, "base=", "");
+    if (config->name[0])
+        put_query(w, &sign, "name=", config->name);
+    if (config->tls)
+        put_query(w, &sign, "tls=", "1");
+    if (config->user[0])
+        put_query(w, &sign, "user=", config->user);
+    if (config->password[0])
+        put_query(w, &sign, "password=", config->password);
+    if (config->plain_topics)
+        put_query(w, &sign, "plain=", "1");
+}
+
 size_t mqtt_e2e_config_uri(const mqtt_e2e_config *config, char *out, size_t size)
 {
     writer w = {out, size, 0};
-    char key[E2E_B64U_SIZE(32)], sign = '?';
+    char key[E2E_B64U_SIZE(32)];
     if (size == 0 || (config->key_len != 16 && config->key_len != 32))
         return 0;
     put_text(&w, E2E_URI_SCHEME);
@@ -296,15 +311,11 @@ size_t mqtt_e2e_config_uri(const mqtt_e2e_config *config, char *out, size_t size
     explicit_bzero(key, sizeof key);
     for (size_t i = 0; i < config->host_count; i++)
         put_host(&w, &config->hosts[i], i == 0);
-    if (config->base_given) {
+    if (config->base_given && config->base[0]) {
         put_text(&w, "/");
         put_encoded(&w, config->base, "/");
     }
-    put_query(&w, &sign, "name=", config->name);
-    put_query(&w, &sign, "tls=", config->tls ? "1" : "");
-    put_query(&w, &sign, "user=", config->user);
-    put_query(&w, &sign, "password=", config->password);
-    put_query(&w, &sign, "plain=", config->plain_topics ? "1" : "");
+    put_queries(&w, config);
     if (w.len >= size) {
         explicit_bzero(out, size);
         return 0;

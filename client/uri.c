@@ -116,9 +116,9 @@ bool e2e_uri_decode(const char *what, const char *text, size_t len, char *out, s
 
 bool e2e_uri_base(const char *text, size_t len, mqtt_e2e_config *config, mqtt_e2e_error *error)
 {
-    config->base_given = true;
-    if (len == 0)
+    if (len == 0) /* a slash alone says nothing: programs that handle URLs add it */
         return true;
+    config->base_given = true;
     if (!e2e_uri_decode("base", text, len, config->base, sizeof config->base, error))
         return false;
     len = strlen(config->base);

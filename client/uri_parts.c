@@ -100,9 +100,9 @@ bool e2e_uri_hosts(const char *text, size_t len, mqtt_e2e_config *config, mqtt_e
 
 /* ---- Query --------------------------------------------------------------------------------------- */
 
-typedef enum { NAME, TLS, USER, PASSWORD, PLAIN, KEYS } key;
+typedef enum { BASE, NAME, TLS, USER, PASSWORD, PLAIN, KEYS } key;
 
-static const char *const keys[KEYS] = {"name", "tls", "user", "password", "plain"};
+static const char *const keys[KEYS] = {"base", "name", "tls", "user", "password", "plain"};
 
 static key find_key(const char *text, size_t len)
 {
@@ -116,10 +116,10 @@ static key find_key(const char *text, size_t len)
 static bool unknown_key(const char *text, size_t len, bool password_seen, mqtt_e2e_error *error)
 {
     if (password_seen || len > 32 || !all_of(text, len, "-._"))
-        return e2e_uri_fail(error,
-                            "an '&' in a value is written %26; the keys are name, tls, user, password, plain",
-                            "an unknown key in the query");
-    return e2e_uri_fail(error, "the keys are name, tls, user, password, plain",
+        return e2e_uri_fail(
+            error, "an '&' in a value is written %26; the keys are base, name, tls, user, password, plain",
+            "an unknown key in the query");
+    return e2e_uri_fail(error, "the keys are base, name, tls, user, password, plain",
                         "unknown key '%.*s' in the query", (int)len, text);
 }
 
@@ -148,9 +148,23 @@ static bool parse_text(const char *name, const char *text, size_t len, char out[
     return !has_control(out) || e2e_uri_fail(error, "", "a control character in the %s", name);
 }
 
+/* Only the empty base, which the path can't say: a slash alone is no base. */
+static bool parse_base(size_t len, mqtt_e2e_config *config, mqtt_e2e_error *error)
+{
+    if (len > 0)
+        return e2e_uri_fail(error, "a base stands in the path: mqtt-e2e://KEY@host/BASE",
+                            "base in the query sets the empty base, and takes no value");
+    if (config->base_given)
+        return e2e_uri_fail(error, "leave one of them out", "a base in the path, and 'base=' in the query");
+    config->base_given = true;
+    return true;
+}
+
 static bool set(key k, const char *text, size_t len, mqtt_e2e_config *config, mqtt_e2e_error *error)
 {
     switch (k) {
+    case BASE:
+        return parse_base(len, config, error);
     case TLS:
         return parse_flag("tls", text, len, &config->tls, error);
     case PLAIN:

@@ -109,7 +109,9 @@ key_file() { # NAME LINE
     same "${lines[2]}" 'base         home/a'
     lacks "$output$stderr" 'pa ss'
     expect 0 "$MQTT_E2E" keygen -h h --base '' e
-    [[ $(line_of e) == mqtt-e2e://*@h/ ]]
+    [[ $(line_of e) == mqtt-e2e://*@h'?base=' ]]
+    expect 0 "$MQTT_E2E" key show -K e
+    contains "$output" 'base         (none)'
     WORD=secret1 expect 0 "$MQTT_E2E" keygen -h h -u me -P env:WORD w
     contains "$(line_of w)" 'password=secret1'
 }

@@ -67,7 +67,10 @@ static const struct good {
     {TEXT(URI "@[fe80::1%25eth0]:1883"), NULL},
     {TEXT(URI "@host:00080"), URI "@host:80"},
     /* Bases. */
-    {TEXT(URI "/"), NULL},
+    {TEXT(URI "/"), URI},
+    {TEXT(URI "?base="), NULL},
+    {TEXT(URI "@h/?base="), URI "@h?base="},
+    {TEXT(URI "@h?tls=1&base="), URI "@h?base=&tls=1"},
     {TEXT(URI "/home"), NULL},
     {TEXT(URI "@h/a/b/c"), NULL},
     {TEXT(URI "@h/a%20b/%C3%BC"), NULL},
@@ -79,7 +82,7 @@ static const struct good {
     {TEXT(URI "?name=kitchen"), NULL},
     {TEXT(URI "@h?tls=1"), NULL},
     {TEXT(URI "@h?tls=0"), URI "@h"},
-    {TEXT(URI "@h/?plain=1"), NULL},
+    {TEXT(URI "@h/?plain=1"), URI "@h?plain=1"},
     {TEXT(URI "@h?plain=0"), URI "@h"},
     {TEXT(URI "@h:1/b?name=n&tls=1&user=u&password=p&plain=1"), NULL},
     {TEXT(URI "@h?password=p&user=u"), URI "@h?user=u&password=p"},
@@ -149,8 +152,14 @@ static void tells_no_base_from_the_empty_one(void **state)
     (void)state;
     assert_false(parsed(URI).base_given);
     assert_false(parsed(URI "@h?tls=1").base_given);
-    assert_true(parsed(URI "/").base_given);
-    assert_string_equal(parsed(URI "/?tls=1").base, "");
+    /* A slash with nothing behind it, which programs add to URLs as they like, is no base. */
+    assert_false(parsed(URI "/").base_given);
+    assert_false(parsed(URI "@h/").base_given);
+    assert_false(parsed(URI "@h/?tls=1").base_given);
+    assert_true(parsed(URI "?base=").base_given);
+    assert_true(parsed(URI "@h/?tls=1&base=").base_given);
+    assert_string_equal(parsed(URI "@h/?base=&tls=1").base, "");
+    assert_true(parsed(URI "@h/?base=&tls=1").tls);
     assert_int_equal(parsed(URI).host_count, 0);
 }
 
@@ -255,6 +264,10 @@ static const struct bad {
     {TEXT(URI "/a%4g"), "line 1: a percent sign in the base is not followed by two hex digits"},
     {TEXT(URI "/" LONG "x"), "line 1: the base is over 255 bytes long"},
     {TEXT(URI "/$share/g"), "line 1: the base starts with $share/"},
+    {TEXT(URI "?base=a"), "line 1: base in the query sets the empty base, and takes no value"},
+    {TEXT(URI "/a?base=a"), "line 1: base in the query sets the empty base, and takes no value"},
+    {TEXT(URI "/a?base="), "line 1: a base in the path, and 'base=' in the query"},
+    {TEXT(URI "?base=&base="), "line 1: base is given twice in the query"},
     /* Queries. */
     {TEXT(URI "?"), "line 1: a part of the query has no '='"},
     {TEXT(URI "?name"), "line 1: a part of the query has no '='"},
