@@ -101,6 +101,15 @@ static void reply(fixture *f)
     free(payload);
 }
 
+/* A time that is accepted, and a length of one byte: chance alone would take too long to find them. */
+static void make_likely(const fixture *f, uint8_t *text, size_t len, uint8_t how)
+{
+    for (int i = 0; i < 6 && len >= 11 && how % 2 == 0; i++)
+        text[1 + i] = (uint8_t)(f->now >> (40 - 8 * i));
+    if (len >= 11 && how < 200)
+        memset(text + 7, 0, 3);
+}
+
 /* One who holds the key seals any text at all. */
 static void seal_anything(fixture *f)
 {
@@ -117,6 +126,7 @@ static void seal_anything(fixture *f)
     demand(p->bytes != NULL);
     p->text = text;
     p->text_len = len;
+    make_likely(f, text, len, fuzz_byte(&f->in));
     memcpy(header, s->own.stream, 12);
     for (int i = 0; i < 4; i++)
         header[12 + i] = (uint8_t)(counter >> (24 - 8 * i));
