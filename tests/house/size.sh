@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Files under 400 lines, functions under 60, lines of at most 110 columns. tests/house/exceptions lists those that may
+# Files under 400 lines (tests, which are lists of scenarios, under 600), functions under 60, lines of at most 110 columns. tests/house/exceptions lists those that may
 # be longer, and why; an exception that is no longer needed is an error too.
 set -eu
 : "${work:?tests/suites/house runs this}"
@@ -9,7 +9,11 @@ set -eu
         grep -vE '\.(json|list|md)$' | while read -r file; do
         [ -f "$file" ] || continue
         lines=$(wc -l <"$file")
-        [ "$lines" -lt 400 ] || echo "$file $lines lines"
+        case $file in
+        tests/*) most=600 ;;
+        *) most=400 ;;
+        esac
+        [ "$lines" -lt $most ] || echo "$file $lines lines"
     done
     # By the format, a function's braces stand alone in the first column.
     git ls-files '*.c' | while read -r file; do
