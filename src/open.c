@@ -26,7 +26,9 @@ static int unmask(mqtt_e2e_session *s, const arrival *a, mqtt_e2e_id *id)
         return -1;
     for (size_t i = 0; i < sizeof header; i++)
         header[i] ^= a->packet[i];
-    E2E_KNOWN(header, sizeof header); /* who watches a receiver sees what it does with it */
+    /* It is looked up before the packet is opened (rules 2 and 3), and how soon that ends shows whether it was found. Ids
+     * are hidden from those who only read packets; nothing else rests on them. */
+    E2E_KNOWN(header, sizeof header);
     e2e_packet_get_id(header, id);
     return 0;
 }
@@ -82,7 +84,8 @@ static int lasting_hash(const mqtt_e2e_session *s, const mqtt_e2e_topic *topic, 
     if (s->crypto->hmac(s->topic_mac, sizeof s->topic_mac, parts, 2, mac) != 0)
         return -1;
     memcpy(hash, mac, 8);
-    E2E_KNOWN(hash, 8);
+    E2E_KNOWN(hash,
+              8); /* compared with those kept: that two messages have one topic, their wire topics show too */
     mqtt_e2e_wipe_memory(mac, sizeof mac);
     return 0;
 }
@@ -158,6 +161,9 @@ static mqtt_e2e_status check_reply(mqtt_e2e_session *s, const arrival *a, mqtt_e
 {
     if (a->inner.len < MQTT_E2E_BINDING_SIZE)
         return MQTT_E2E_MALFORMED;
+    /* What the header of our request said, or of another's: no secret from those who may open this packet, and from others
+     * only as much as that header. */
+    E2E_KNOWN(a->text + E2E_INNER_SIZE, MQTT_E2E_BINDING_SIZE);
     e2e_packet_get_id(a->text + E2E_INNER_SIZE, &message->request);
     if (e2e_request_is_time(s, &message->request, a->now_ms))
         return take_time(s, a);
@@ -178,6 +184,7 @@ static void accept(mqtt_e2e_session *s, arrival *a, const mqtt_e2e_id *id)
 
 static void read_inner(arrival *a, mqtt_e2e_message *message)
 {
+    /* Kind, time and length decide what becomes of the packet, which whoever sent it sees. The payload stays secret. */
     E2E_KNOWN(a->text, E2E_INNER_SIZE);
     a->inner = e2e_packet_get_inner(a->text);
     message->kind = (mqtt_e2e_kind)a->inner.kind;
