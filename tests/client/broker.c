@@ -128,13 +128,16 @@ static const char *write_config(const test_broker *b)
         geteuid() == 0 ? "user root\n" : ""; /* else it would become one who sees no file here */
     char config[8192];
 
-    snprintf(config, sizeof config,
-             "listener %u 127.0.0.1\n"
-             "set_tcp_nodelay true\n"
-             "persistence false\n"
-             "log_dest file %s/log\n"
-             "%s%s%s",
-             (unsigned)b->port, b->dir, anyone, user, b->config);
+    snprintf(
+        config, sizeof config,
+        "listener %u 127.0.0.1\n"
+        "set_tcp_nodelay true\n"
+        "persistence false\n"
+        "max_inflight_messages 0\n" /* no limit: 2.0.11 can forget what it queues behind one, until a reconnect */
+        "max_queued_messages 0\n"
+        "log_dest file %s/log\n"
+        "%s%s%s",
+        (unsigned)b->port, b->dir, anyone, user, b->config);
     return test_broker_file(b, "mosquitto.conf", config);
 }
 

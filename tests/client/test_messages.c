@@ -301,7 +301,7 @@ static void test_plain_topics(void **state)
     test_plain_free(&spy);
 }
 
-/* Goal: many messages arrive complete, over more topics than one, though QoS 0 overtakes QoS 1 on its way. */
+/* Goal: many messages arrive complete, over more topics than one. */
 static void test_many(void **state)
 {
     enum { N = 3000 };
