@@ -40,6 +40,10 @@ bool e2e_error_memory(mqtt_e2e_error *error)
 
 bool e2e_error_status(mqtt_e2e_error *error, mqtt_e2e_status status)
 {
+    if (status == MQTT_E2E_TOO_LONG) /* of a payload it is said before */
+        return e2e_error_set(error, "shorten it: hiding adds a third, and 11 bytes or more to each level",
+                             "the topic is too long: on the wire it would be over %d bytes",
+                             MQTT_E2E_TOPIC_MAX);
     return e2e_error_set(error, "", "%s", mqtt_e2e_status_text(status));
 }
 
@@ -64,7 +68,9 @@ bool e2e_error_topic(mqtt_e2e_error *error, const char *topic)
     if (count_levels(topic) > MQTT_E2E_LEVELS_MAX)
         return e2e_error_set(error, "", "topic '%.100s...' has more than %d levels", topic,
                              MQTT_E2E_LEVELS_MAX);
-    return e2e_error_set(error, "", "the topic is not valid UTF-8, or too long");
+    if (strlen(topic) > MQTT_E2E_TOPIC_MAX)
+        return e2e_error_set(error, "", "the topic is too long: over %d bytes", MQTT_E2E_TOPIC_MAX);
+    return e2e_error_set(error, "", "the topic is not valid UTF-8");
 }
 
 bool e2e_error_filter(mqtt_e2e_error *error, const char *filter)
@@ -80,7 +86,10 @@ bool e2e_error_filter(mqtt_e2e_error *error, const char *filter)
                              "'%.100s' has a wildcard where none can be", filter);
     if (count_levels(filter) > MQTT_E2E_LEVELS_MAX)
         return e2e_error_set(error, "", "'%.100s...' has more than %d levels", filter, MQTT_E2E_LEVELS_MAX);
-    return e2e_error_set(error, "", "the topic to subscribe to is not valid UTF-8, or too long");
+    if (strlen(filter) > MQTT_E2E_TOPIC_MAX)
+        return e2e_error_set(error, "", "the topic to subscribe to is too long: over %d bytes",
+                             MQTT_E2E_TOPIC_MAX);
+    return e2e_error_set(error, "", "the topic to subscribe to is not valid UTF-8");
 }
 
 static const char *connack_v3(int code)
