@@ -211,7 +211,7 @@ bool e2e_options_random_id(mqtt_e2e_client *client)
     return true;
 }
 
-/* A lasting id for a name: it tells the broker neither the key nor the name. */
+/* A lasting id for a name, with which the broker finds a session that it keeps: it tells the broker neither the key nor the name. */
 static bool named_id(mqtt_e2e_client *client)
 {
     static const char label[] = "mqtt-e2e client id";
@@ -234,7 +234,8 @@ static bool make_id(mqtt_e2e_client *client, mqtt_e2e_error *error)
         snprintf(client->client_id, sizeof client->client_id, "%s", o->client_id);
         return true;
     }
-    if (o->name != NULL)
+    /* Two programs with one key file must not throw each other out: only what needs the same id again gets it. */
+    if (o->name != NULL && o->persistent)
         return named_id(client) || e2e_error_status(error, MQTT_E2E_CRYPTO_FAILED);
     return e2e_options_random_id(client) || e2e_error_set(error, "", "the kernel gives no random bytes");
 }

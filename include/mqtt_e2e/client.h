@@ -127,8 +127,8 @@ typedef struct {
     const char *user;
     const char *password;
 
-    const char *client_id; /* at most 23 alphanumerics on strict brokers. NULL: random, or made from key and name */
-    const char *name;      /* a named node has a lasting client id, made from the key and the name */
+    const char *client_id; /* at most 23 alphanumerics on strict brokers. NULL: random; persistent, by key and name */
+    const char *name;      /* of the node: its persistent session's client id is made from the key and this */
     bool persistent;       /* clean start off: the broker queues for us while we are away. Needs client_id or name */
     uint32_t session_expiry; /* seconds, MQTT 5 only, where persistent; UINT32_MAX = never */
     int mqtt_version;      /* 4 (3.1.1, default) or 5; 3 for 3.1 */

@@ -250,12 +250,13 @@ static void test_proxy_urls(void **state)
         assert_false(e2e_options_proxy(bad[i], &proxy, NULL));
 }
 
-static void get_id(char id[256], const char *name, const char *key)
+static void get_id(char id[256], const char *name, bool persistent, const char *key)
 {
     test_node node;
 
     test_node_init(&node, 1);
     node.options.name = name;
+    node.options.persistent = persistent;
     node.options.session.key = (const uint8_t *)key;
     test_node_start(&node);
     strcpy(id, node.client->client_id);
@@ -265,21 +266,25 @@ static void get_id(char id[256], const char *name, const char *key)
         assert_true(isalnum((unsigned char)id[i]));
 }
 
-/* Goal: a name has the same client id each time, that of another name or key differs; without a name it is random. */
+/* Goal: where the broker keeps the session, a name has the same client id each time, that of another name or key
+ * differs; else it is random. */
 static void test_client_ids(void **state)
 {
     char one[256], two[256];
 
     (void)state;
-    get_id(one, "kitchen", "0123456789abcdef");
-    get_id(two, "kitchen", "0123456789abcdef");
+    get_id(one, "kitchen", true, "0123456789abcdef");
+    get_id(two, "kitchen", true, "0123456789abcdef");
     assert_string_equal(one, two);
-    get_id(two, "kitchen", "0123456789abcdeg");
+    get_id(two, "kitchen", true, "0123456789abcdeg");
     assert_string_not_equal(one, two);
-    get_id(two, "cellar", "0123456789abcdef");
+    get_id(two, "cellar", true, "0123456789abcdef");
     assert_string_not_equal(one, two);
-    get_id(one, NULL, "0123456789abcdef");
-    get_id(two, NULL, "0123456789abcdef");
+    get_id(one, NULL, false, "0123456789abcdef");
+    get_id(two, NULL, false, "0123456789abcdef");
+    assert_string_not_equal(one, two);
+    get_id(one, "kitchen", false, "0123456789abcdef"); /* two programs with one key file */
+    get_id(two, "kitchen", false, "0123456789abcdef");
     assert_string_not_equal(one, two);
 }
 
