@@ -79,9 +79,10 @@ static bool listen_on(mqtt_e2e_client *client, const char *who, mqtt_e2e_error *
 
 int main(int argc, char **argv)
 {
-    if (argc < 2 || argc > 3 || strlen(argv[1]) > 64) {
-        fprintf(stderr, "usage: device NAME [KEYFILE]\n");
-        return 2;
+    bool help = argc > 1 && strcmp(argv[1], "--help") == 0;
+    if (help || argc < 2 || argc > 3 || argv[1][0] == '-' || strlen(argv[1]) > 64) {
+        fprintf(help ? stdout : stderr, "usage: device NAME [KEYFILE]\n");
+        return help ? 0 : 2;
     }
     name = argv[1];
 
