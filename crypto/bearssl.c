@@ -50,6 +50,11 @@ typedef br_aes_ct_ctr_keys ctr_keys;
 #define HMAC_DEPTH 1280
 #endif
 
+/* Where a secret's consequence becomes public; see src/known.h. The constant-time check defines it. */
+#ifndef E2E_KNOWN
+#define E2E_KNOWN(memory, len) ((void)(memory), (void)(len))
+#endif
+
 #define BLOCK 16
 
 typedef struct {
@@ -230,6 +235,7 @@ static int open(void *memory, const uint8_t nonce[MQTT_E2E_NONCE_SIZE], const vo
     make_tag(s, aad, aad_len, in, len, batch, expected);
     for (size_t i = 0; i < MQTT_E2E_TAG_SIZE; i++)
         differ |= expected[i] ^ tag[i];
+    E2E_KNOWN(&differ, sizeof differ); /* the verdict, which the sender sees */
     if (differ == 0 && len > 0) {
         if (out != in)
             memcpy(out, in, len);

@@ -84,8 +84,8 @@ static int lasting_hash(const mqtt_e2e_session *s, const mqtt_e2e_topic *topic, 
     if (s->crypto->hmac(s->topic_mac, sizeof s->topic_mac, parts, 2, mac) != 0)
         return -1;
     memcpy(hash, mac, 8);
-    E2E_KNOWN(hash,
-              8); /* compared with those kept: that two messages have one topic, their wire topics show too */
+    /* Compared with those kept: that two messages have one topic, their wire topics show as well. */
+    E2E_KNOWN(hash, 8);
     mqtt_e2e_wipe_memory(mac, sizeof mac);
     return 0;
 }
@@ -161,8 +161,7 @@ static mqtt_e2e_status check_reply(mqtt_e2e_session *s, const arrival *a, mqtt_e
 {
     if (a->inner.len < MQTT_E2E_BINDING_SIZE)
         return MQTT_E2E_MALFORMED;
-    /* What the header of our request said, or of another's: no secret from those who may open this packet, and from others
-     * only as much as that header. */
+    /* A stream's id and a counter, as in the header of the request. */
     E2E_KNOWN(a->text + E2E_INNER_SIZE, MQTT_E2E_BINDING_SIZE);
     e2e_packet_get_id(a->text + E2E_INNER_SIZE, &message->request);
     if (e2e_request_is_time(s, &message->request, a->now_ms))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core.h"
 #include "b64u.h"
+#include "known.h"
 #include "names.h"
 
 #include <string.h>
@@ -104,6 +105,7 @@ static int derive_keys(mqtt_e2e_session *s, uint8_t keys[3 * E2E_KEY_MAX])
         e2e_keys_derive(s->crypto, s->prk, &base, 1, base_bytes, sizeof base_bytes) != 0)
         return -1;
     e2e_b64u_encode(base_bytes, sizeof base_bytes, s->key_base);
+    E2E_KNOWN(s->key_base, sizeof s->key_base); /* stands in clear before each wire topic */
     if (s->base == NULL)
         s->base = s->key_base;
     return 0;
@@ -133,6 +135,7 @@ int e2e_session_new_stream(mqtt_e2e_session *s, const uint8_t *random, int64_t u
              s->crypto->hmac(key, sizeof key, parts, 3, mac) != 0;
     if (!failed) {
         memcpy(s->own.stream, mac, sizeof s->own.stream);
+        E2E_KNOWN(s->own.stream, sizeof s->own.stream); /* as a header that was unmasked: open.c */
         s->own.counter = 0;
     }
     mqtt_e2e_wipe_memory(key, sizeof key);
