@@ -1,21 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One broker's connection: its phases (idle, looking up, connecting, up), and what becomes of messages under way when it is
- * lost.
- *
- * QoS 1 and 2 promise that a message arrives though the connection broke before it was acknowledged. libmosquitto
- * keeps such messages, and after a reconnect sends them again or goes on with their handshake, whether or not the broker
- * still knows of it. That fits a persistent session only. So:
- *
- *   clean session   the instance of libmosquitto goes with the connection, and what was under way goes back to
- *                   the head of the queue, together with the packet that was made of it.
- *   persistent      the instance stays, and goes on by itself (it also holds the half of QoS 2 handshakes of
- *                   what came in). If the broker says that it has no session, the instance is exchanged for a new
- *                   one, as above. What has become stale meanwhile is queued to be sealed anew as well.
- *
- * A packet sent twice is the same packet, so that receivers take one (docs/PROTOCOL.md §4), as long as it is not older
- * than half the clock skew. After that receivers might refuse it as stale: it is sealed anew, and may arrive twice if
- * its first copy came through and only the acknowledgement was lost. QoS 2 promises no more than that here.
+ * One broker's connection: its phases (idle, looking up, connecting, up), each with its time, and the events of its
+ * descriptor. What becomes of messages under way when it is lost is told in acks.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -49,7 +35,8 @@ bool e2e_broker_init(e2e_broker *b, mqtt_e2e_client *client, unsigned index, mqt
     TAILQ_INIT(&b->asked);
     if (b->host->name[0] == '\0')
         return e2e_error_set(error, "", "broker %u has no host name", index + 1);
-    return !client->options.tls || (b->tls = e2e_tls_new(&client->options, b->host->name, error)) != NULL;
+    return !client->options.tls ||
+           (b->tls = e2e_tls_new(&client->options, b->host->name, &b->peer, error)) != NULL;
 }
 
 /* ---- The epoll set ------------------------------------------------------------------------------- */
@@ -108,31 +95,6 @@ void e2e_broker_rewatch(e2e_broker *b)
 
 /* ---- The end of a connection --------------------------------------------------------------------- */
 
-static bool ended(const e2e_entry *entry)
-{
-    return entry->draft.kind == MQTT_E2E_REQUEST && entry->draft.request == NULL; /* nobody waits any more */
-}
-
-/* What was under way goes back to the head of the queue. */
-static void give_back(e2e_broker *b, e2e_entry *entry)
-{
-    if (ended(entry))
-        e2e_queue_free(&b->client->queue, entry);
-    else
-        e2e_queue_return(&b->client->queue, entry);
-}
-
-static void give_back_all(e2e_broker *b)
-{
-    e2e_entry *entry;
-
-    while ((entry = TAILQ_LAST(&b->inflight, e2e_entry_list)) != NULL) { /* so that their order stays */
-        TAILQ_REMOVE(&b->inflight, entry, link);
-        give_back(b, entry);
-    }
-    b->inflight_count = 0;
-}
-
 static void drop_instance(e2e_broker *b, bool forked)
 {
     unwatch(b);
@@ -140,7 +102,7 @@ static void drop_instance(e2e_broker *b, bool forked)
         e2e_connection_drop(b, forked);
     b->was_up = false;
     b->restart = false;
-    give_back_all(b);
+    e2e_acks_give_back_all(b);
 }
 
 /* Back to idle. `keep`: the instance, for the session that it shares with the broker. */
@@ -154,7 +116,7 @@ static void close_down(e2e_broker *b, bool keep, bool forked)
     b->lookup = NULL;
     e2e_subscriptions_down(b);
     if (b->writing != NULL) { /* not all of it was written, so the broker has not taken it */
-        give_back(b, b->writing);
+        e2e_acks_give_back(b, b->writing);
         b->writing = NULL;
     }
     b->time_asked = false;
@@ -174,35 +136,9 @@ void e2e_broker_stop(e2e_broker *b, bool forked)
     close_down(b, false, forked);
 }
 
-/* Says in b->why what ended the connection, before what knows it is gone. */
-static void explain(e2e_broker *b, int code)
-{
-    SSL *ssl = b->mosq != NULL && b->phase == E2E_CONNECTING ? mosquitto_ssl_get(b->mosq) : NULL;
-    const char *before = "", *text = e2e_tls_refusal(ssl);
-    char words[160];
-
-    if (b->connack != 0)
-        text = e2e_error_connack(b->connack, b->client->options.mqtt_version);
-    else if (text != NULL)
-        before = "the server's certificate was refused: ";
-    else if (b->tls_error[0] != '\0')
-        before = "no TLS connection could be made: ", text = b->tls_error;
-    else if (b->phase == E2E_CONNECTING && (code == MOSQ_ERR_CONN_LOST || b->socket_error == ECONNRESET))
-        text = b->tls == NULL ? "the connection was closed before the broker answered; it may expect TLS"
-                              : "the connection was closed before the broker answered";
-    else if (b->socket_error != 0)
-        text = strerror(b->socket_error);
-    else if (b->reason >= MQTT_RC_UNSPECIFIED)
-        before = "the broker ended the connection: ", text = mosquitto_reason_string(b->reason);
-    else
-        text = e2e_error_mosquitto(code);
-    e2e_error_text(words, sizeof words, text);
-    snprintf(b->why, sizeof b->why, "%s%s", before, words);
-}
-
 static void forget_errors(e2e_broker *b)
 {
-    b->connack = b->reason = b->socket_error = 0;
+    b->connack = b->reason = b->socket_error = b->peer.refusal = 0;
     b->tls_error[0] = '\0';
 }
 
@@ -240,16 +176,15 @@ static void try_addresses(e2e_broker *b)
             return;
         }
     }
-    explain(b, code);
+    e2e_error_connection(b, code);
     fail(b, 0);
 }
 
 static void lost(e2e_broker *b, int code)
 {
-    explain(b, code);
+    e2e_error_connection(b, code);
     if (b->phase == E2E_LOOKING_UP)
         snprintf(b->why, sizeof b->why, "host name lookup takes too long");
-    e2e_client_debug(b->client, "%s: %s", b->label, b->why);
     if (b->phase == E2E_CONNECTING && b->connack == 0 && b->address + 1 < b->address_count) {
         unwatch(b);
         if (!b->was_up)
@@ -317,80 +252,6 @@ static void looked_up(e2e_broker *b)
     e2e_error_text(words, sizeof words, why);
     snprintf(b->why, sizeof b->why, "host name lookup failed: %s", words);
     fail(b, 0);
-}
-
-/* ---- CONNACK and PUBACK -------------------------------------------------------------------------- */
-
-/* MQTT 5 §3.2.2.3 */
-static void take_limits(e2e_broker *b, const mosquitto_property *list)
-{
-    uint16_t receive_maximum = UINT16_MAX;
-    uint8_t qos = 2, retain = 1;
-
-    mosquitto_property_read_int16(list, MQTT_PROP_RECEIVE_MAXIMUM, &receive_maximum, false);
-    mosquitto_property_read_byte(list, MQTT_PROP_MAXIMUM_QOS, &qos, false);
-    mosquitto_property_read_byte(list, MQTT_PROP_RETAIN_AVAILABLE, &retain, false);
-    b->window = b->client->options.inflight < receive_maximum ? b->client->options.inflight : receive_maximum;
-    b->max_qos = qos;
-    b->no_lasting = retain == 0;
-}
-
-/* libmosquitto sends again what it kept. What may be stale by now goes out sealed anew too. */
-static void renew_stale(e2e_broker *b, int64_t now)
-{
-    e2e_entry *entry, *before;
-
-    for (entry = TAILQ_LAST(&b->inflight, e2e_entry_list); entry != NULL; entry = before) {
-        before = TAILQ_PREV(entry, e2e_entry_list, link);
-        if (now - entry->sealed_at <= e2e_send_fresh_ms(b->client))
-            continue;
-        TAILQ_REMOVE(&b->inflight, entry, link);
-        b->inflight_count--;
-        give_back(b, entry);
-    }
-}
-
-void e2e_broker_connacked(e2e_broker *b, int code, bool session_present, const mosquitto_property *list)
-{
-    b->connack = code;
-    if (code != 0)
-        return; /* libmosquitto fails next */
-    b->restart = b->was_up && !session_present;
-    if (b->restart)
-        return;
-    take_limits(b, list);
-    b->phase = E2E_UP;
-    b->was_up = true;
-    b->up_at = e2e_clock_boot();
-    b->misc_at = b->up_at;
-    renew_stale(b, b->up_at);
-    e2e_subscriptions_up(b);
-    e2e_client_up(b);
-}
-
-/* QoS 0 written, 1 and 2 acknowledged. */
-void e2e_broker_acked(e2e_broker *b, uint16_t mid, int reason)
-{
-    mqtt_e2e_error error;
-    char words[160];
-    e2e_entry *entry = b->writing;
-
-    if (entry != NULL && entry->mid == mid) {
-        b->writing = NULL;
-    } else {
-        TAILQ_FOREACH(entry, &b->inflight, link)
-        if (entry->mid == mid)
-            break;
-        if (entry == NULL)
-            return;
-        TAILQ_REMOVE(&b->inflight, entry, link);
-        b->inflight_count--;
-    }
-    if (reason >= MQTT_RC_UNSPECIFIED) {
-        e2e_error_text(words, sizeof words, mosquitto_reason_string(reason));
-        e2e_error_set(&error, "", "the broker refused the message: %s", words);
-    }
-    e2e_send_done(b->client, entry, reason >= MQTT_RC_UNSPECIFIED ? &error : NULL);
 }
 
 /* ---- Events -------------------------------------------------------------------------------------- */
@@ -527,7 +388,14 @@ bool e2e_broker_writable(const e2e_broker *b)
            !short_of_mids(b);
 }
 
-bool e2e_broker_has_window(const e2e_broker *b)
+/* MQTT 5 brokers say how many they take; before it they have no words, neither for that nor for one too many: mosquitto drops
+ * a 21st message of QoS 2 under way and acknowledges it. */
+bool e2e_broker_has_window(const e2e_broker *b, int qos)
 {
-    return b->inflight_count < b->window;
+    enum { QOS2_MAX = 20 };
+    size_t window = b->window;
+
+    if (qos == 2 && b->client->options.mqtt_version != MQTT_PROTOCOL_V5 && window > QOS2_MAX)
+        window = QOS2_MAX;
+    return qos == 0 || b->inflight_count < window;
 }

@@ -16,7 +16,7 @@ static void on_connect(struct mosquitto *mosq, void *context, int code, int flag
                        const mosquitto_property *list)
 {
     (void)mosq;
-    e2e_broker_connacked(context, code, (flags & 1) != 0, list); /* flag 1: session present */
+    e2e_acks_connect(context, code, (flags & 1) != 0, list); /* flag 1: session present */
 }
 
 static void on_disconnect(struct mosquitto *mosq, void *context, int reason, const mosquitto_property *list)
@@ -36,7 +36,7 @@ static void on_publish(struct mosquitto *mosq, void *context, int mid, int reaso
     (void)mosq;
     (void)list;
     if (!broker->publishing)
-        e2e_broker_acked(broker, (uint16_t)mid, reason);
+        e2e_acks_publish(broker, (uint16_t)mid, reason);
 }
 
 static void on_subscribe(struct mosquitto *mosq, void *context, int mid, int count, const int *granted)

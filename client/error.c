@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -166,4 +167,30 @@ const char *e2e_error_mosquitto(int code)
     default:
         return mosquitto_strerror(code);
     }
+}
+
+/* Says in b->why what ended the connection, before what knows it is gone. */
+void e2e_error_connection(e2e_broker *b, int code)
+{
+    const char *before = "", *text = e2e_tls_refusal(&b->peer);
+    char words[160];
+
+    if (b->connack != 0)
+        text = e2e_error_connack(b->connack, b->client->options.mqtt_version);
+    else if (text != NULL)
+        before = "the server's certificate was refused: ";
+    else if (b->tls_error[0] != '\0')
+        before = "no TLS connection could be made: ", text = b->tls_error;
+    else if (b->phase == E2E_CONNECTING && (code == MOSQ_ERR_CONN_LOST || b->socket_error == ECONNRESET))
+        text = b->tls == NULL ? "the connection was closed before the broker answered; it may expect TLS"
+                              : "the connection was closed before the broker answered";
+    else if (b->socket_error != 0)
+        text = strerror(b->socket_error);
+    else if (b->reason >= MQTT_RC_UNSPECIFIED)
+        before = "the broker ended the connection: ", text = mosquitto_reason_string(b->reason);
+    else
+        text = e2e_error_mosquitto(code);
+    e2e_error_text(words, sizeof words, text);
+    snprintf(b->why, sizeof b->why, "%s%s", before, words);
+    e2e_client_debug(b->client, "%s: %s", b->label, b->why);
 }

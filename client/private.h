@@ -10,7 +10,8 @@
  *   subscriptions.c  filters and callbacks, made again after each reconnect
  *   requests.c       open requests, reply topics, timeouts
  *   queue.c          plaintext that waits, or is not acknowledged yet
- *   broker.c         one connection: its phases. connection.c: libmosquitto under it. resolve.c, tls.c: below that
+ *   broker.c         one connection: its phases. acks.c: what becomes of messages under way. connection.c: libmosquitto
+ *                    below them. resolve.c, tls.c: below that
  *   topics.c         wire and logical topics, prepared once
  *   options.c        checks and copies of the options; client id
  *   clock.c, error.c, fork.c
@@ -57,6 +58,8 @@ bool e2e_error_filter(mqtt_e2e_error *error, const char *filter);
 
 /* Why a broker refused a CONNECT, by its return code (MQTT 3.1.1 §3.2.2.3) or reason code (MQTT 5 §3.2.2.2). */
 const char *e2e_error_connack(int code, int mqtt_version);
+/* Says in broker->why what ended a connection, or kept it from coming about; `code` is libmosquitto's. */
+void e2e_error_connection(e2e_broker *broker, int code);
 /* libmosquitto's errors, in our words. */
 const char *e2e_error_mosquitto(int code);
 
@@ -272,13 +275,20 @@ void e2e_resolve_abandon(e2e_lookup *lookup, bool forked);
 /* Whether `name` is an address already, for which nobody need be asked; written in its usual form. */
 bool e2e_resolve_address(const char *name, e2e_address out);
 
-/* A context for connections to `host`. It must outlive them. */
-SSL_CTX *e2e_tls_new(const mqtt_e2e_client_options *options, const char *host, mqtt_e2e_error *error);
+/* The other side of TLS connections. */
+typedef struct {
+    const char *ask_for; /* server name, or NULL */
+    int refusal;         /* why its certificate was refused; 0 = it was not */
+} e2e_tls_peer;
+
+/* A context for connections to `host`, which must outlive it, as must *peer. */
+SSL_CTX *e2e_tls_new(const mqtt_e2e_client_options *options, const char *host, e2e_tls_peer *peer,
+                     mqtt_e2e_error *error);
 /* Whether the handshake of a connection is still going on; and for what it waits. */
 bool e2e_tls_busy(SSL *ssl);
 bool e2e_tls_wants_write(const SSL *ssl);
-/* Why the server's certificate was refused, or NULL. */
-const char *e2e_tls_refusal(SSL *ssl);
+/* In words, or NULL. */
+const char *e2e_tls_refusal(const e2e_tls_peer *peer);
 
 /* ---- A broker (broker.c, connection.c) ----------------------------------------------------------- */
 
@@ -300,6 +310,7 @@ struct e2e_broker {
 
     struct mosquitto *mosq; /* NULL: none yet */
     SSL_CTX *tls;
+    e2e_tls_peer peer;
     e2e_lookup *lookup;
     e2e_address addresses[E2E_ADDRESSES_MAX];
     unsigned address_count, address;
@@ -350,7 +361,8 @@ void e2e_broker_watch(e2e_broker *broker);
 void e2e_broker_rewatch(e2e_broker *broker);
 /* Whether it can take a message now, of QoS 0 at least. */
 bool e2e_broker_writable(const e2e_broker *broker);
-bool e2e_broker_has_window(const e2e_broker *broker);
+/* Whether one more message of this quality of service may be under way. */
+bool e2e_broker_has_window(const e2e_broker *broker, int qos);
 /* Ends the connection. `forked`: it is the parent's, which must not notice. */
 void e2e_broker_stop(e2e_broker *broker, bool forked);
 
@@ -367,10 +379,16 @@ void e2e_connection_disconnect(e2e_broker *broker);
 /* Frees the instance. `forked`: without a byte to the socket. */
 void e2e_connection_drop(e2e_broker *broker, bool forked);
 
-/* What libmosquitto told (broker.c, receive.c); all within its callbacks. */
-void e2e_broker_connacked(e2e_broker *broker, int code, bool session_present, const mosquitto_property *list);
-void e2e_broker_acked(e2e_broker *broker, uint16_t mid, int reason);
+/* ---- What libmosquitto tells (acks.c, receive.c); all within its callbacks ----------------------- */
+
+void e2e_acks_connect(e2e_broker *broker, int code, bool session_present, const mosquitto_property *list);
+/* QoS 0 written, 1 and 2 acknowledged; `reason` is MQTT 5's. */
+void e2e_acks_publish(e2e_broker *broker, uint16_t mid, int reason);
 void e2e_receive(e2e_broker *broker, const struct mosquitto_message *message);
+
+/* Puts what was under way back into the queue: one entry, or all, in their order. */
+void e2e_acks_give_back(e2e_broker *broker, e2e_entry *entry);
+void e2e_acks_give_back_all(e2e_broker *broker);
 
 /* ---- Sending (send.c) ---------------------------------------------------------------------------- */
 

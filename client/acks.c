@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the broker acknowledges, and what becomes of messages that it did not when the connection is lost.
+ *
+ * QoS 1 and 2 promise that a message arrives though the connection broke before it was acknowledged. libmosquitto
+ * keeps such messages, and after a reconnect sends them again or goes on with their handshake, whether or not the broker
+ * still knows of it. That fits a persistent session only. So:
+ *
+ *   clean session   the instance of libmosquitto goes with the connection, and what was under way goes back to
+ *                   the head of the queue, together with the packet that was made of it.
+ *   persistent      the instance stays, and goes on by itself (it also holds the half of QoS 2 handshakes of
+ *                   what came in). If the broker says that it has no session, the instance is exchanged for a new
+ *                   one, as above. What has become stale meanwhile is queued to be sealed anew as well.
+ *
+ * A packet sent twice is the same packet, so that receivers take one (docs/PROTOCOL.md §4), as long as it is not older
+ * than half the clock skew. After that receivers might refuse it as stale: it is sealed anew, and may arrive twice if
+ * its first copy came through and only the acknowledgement was lost. QoS 2 promises no more than that here.
+ */
+#include <mqtt_protocol.h>
+
+#include "private.h"
+
+/* ---- After a loss -------------------------------------------------------------------------------- */
+
+static bool ended(const e2e_entry *entry)
+{
+    return entry->draft.kind == MQTT_E2E_REQUEST && entry->draft.request == NULL; /* nobody waits any more */
+}
+
+/* What was under way goes back to the head of the queue. */
+void e2e_acks_give_back(e2e_broker *b, e2e_entry *entry)
+{
+    if (ended(entry))
+        e2e_queue_free(&b->client->queue, entry);
+    else
+        e2e_queue_return(&b->client->queue, entry);
+}
+
+void e2e_acks_give_back_all(e2e_broker *b)
+{
+    e2e_entry *entry;
+
+    while ((entry = TAILQ_LAST(&b->inflight, e2e_entry_list)) != NULL) { /* so that their order stays */
+        TAILQ_REMOVE(&b->inflight, entry, link);
+        e2e_acks_give_back(b, entry);
+    }
+    b->inflight_count = 0;
+}
+
+/* ---- CONNACK ------------------------------------------------------------------------------------- */
+
+/* MQTT 5 §3.2.2.3 */
+static void take_limits(e2e_broker *b, const mosquitto_property *list)
+{
+    uint16_t receive_maximum = UINT16_MAX;
+    uint8_t qos = 2, retain = 1;
+
+    mosquitto_property_read_int16(list, MQTT_PROP_RECEIVE_MAXIMUM, &receive_maximum, false);
+    mosquitto_property_read_byte(list, MQTT_PROP_MAXIMUM_QOS, &qos, false);
+    mosquitto_property_read_byte(list, MQTT_PROP_RETAIN_AVAILABLE, &retain, false);
+    b->window = b->client->options.inflight < receive_maximum ? b->client->options.inflight : receive_maximum;
+    b->max_qos = qos;
+    b->no_lasting = retain == 0;
+}
+
+/* libmosquitto sends again what it kept. What may be stale by now goes out sealed anew too. */
+static void renew_stale(e2e_broker *b, int64_t now)
+{
+    e2e_entry *entry, *before;
+
+    for (entry = TAILQ_LAST(&b->inflight, e2e_entry_list); entry != NULL; entry = before) {
+        before = TAILQ_PREV(entry, e2e_entry_list, link);
+        if (now - entry->sealed_at <= e2e_send_fresh_ms(b->client))
+            continue;
+        TAILQ_REMOVE(&b->inflight, entry, link);
+        b->inflight_count--;
+        e2e_acks_give_back(b, entry);
+    }
+}
+
+void e2e_acks_connect(e2e_broker *b, int code, bool session_present, const mosquitto_property *list)
+{
+    b->connack = code;
+    if (code != 0)
+        return; /* libmosquitto fails next */
+    b->restart = b->was_up && !session_present;
+    if (b->restart)
+        return;
+    take_limits(b, list);
+    b->phase = E2E_UP;
+    b->was_up = true;
+    b->up_at = e2e_clock_boot();
+    b->misc_at = b->up_at;
+    renew_stale(b, b->up_at);
+    e2e_subscriptions_up(b);
+    e2e_client_up(b);
+}
+
+/* ---- PUBACK, PUBCOMP ------------------------------------------------------------------------------ */
+
+/* QoS 0 written, 1 and 2 acknowledged. */
+void e2e_acks_publish(e2e_broker *b, uint16_t mid, int reason)
+{
+    mqtt_e2e_error error;
+    char words[160];
+    e2e_entry *entry = b->writing;
+
+    if (entry != NULL && entry->mid == mid) {
+        b->writing = NULL;
+    } else {
+        TAILQ_FOREACH(entry, &b->inflight, link)
+        if (entry->mid == mid)
+            break;
+        if (entry == NULL)
+            return;
+        TAILQ_REMOVE(&b->inflight, entry, link);
+        b->inflight_count--;
+    }
+    if (reason >= MQTT_RC_UNSPECIFIED) {
+        e2e_error_text(words, sizeof words, mosquitto_reason_string(reason));
+        e2e_error_set(&error, "", "the broker refused the message: %s", words);
+    }
+    e2e_send_done(b->client, entry, reason >= MQTT_RC_UNSPECIFIED ? &error : NULL);
+}
