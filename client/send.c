@@ -228,7 +228,7 @@ static bool send_next(e2e_broker *b)
     mqtt_e2e_error error;
     e2e_sealed sealed;
 
-    if (entry == NULL || (entry->draft.qos > 0 && !e2e_broker_has_window(b)))
+    if (entry == NULL || !e2e_broker_has_window(b, entry->draft.qos))
         return false;
     if (!is_taken(b, &entry->draft, &error)) {
         give_up(client, entry, &error);

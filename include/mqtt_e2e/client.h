@@ -145,7 +145,7 @@ typedef struct {
 
     size_t queue_messages; /* bound of the queue, default 1,000 */
     size_t queue_bytes;    /* and of its payloads, default 16 MiB */
-    uint16_t inflight;     /* QoS 1 and 2 messages under way, default 100 */
+    uint16_t inflight;     /* QoS 1 and 2 messages under way, default 100; before MQTT 5 at most 20 of QoS 2 */
     uint32_t backoff_min_ms, backoff_max_ms; /* reconnect, jittered exponential; default 500 and 30,000 */
     uint32_t connect_ms; /* longest time for name lookup, for TCP, and from there to the broker's word; default 20,000.
                           * For the first two a quarter, where another address or broker is to be tried then */
