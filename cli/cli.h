@@ -19,7 +19,8 @@
 /* Exit codes; 27 is mosquitto_sub's. */
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_TIMEOUT = 27 };
 
-#define CLI_STREAMS        4096 /* size of the stream table in every command */
+#define CLI_STREAMS        4096                /* size of the stream table in every command */
+#define CLI_CLOCK_MAX_MS   INT64_C(4233600000) /* 49 days, of --clock-skew and --clock-lead: 32 bits */
 #define CLI_LASTING_TOPICS 1024 /* the protocol's bound, where lasting messages are asked for */
 
 /* ---- Commands (main.c) --------------------------------------------------------------------------- */
@@ -101,7 +102,7 @@ void cli_hex(const void *data, size_t len, char *out);
 /* ---- Options and their values (parse.c) ------------------------------------------------------------ */
 
 /* getopt_long with our messages. `shorts` starts with ":". Returns the option, -1 at the end, or '?' after a
- * usage error was told. */
+ * usage error was told. --help prints the command's help and ends the program, unless it is among `longs`. */
 int cli_getopt(const char *command, int argc, char **argv, const char *shorts, const struct option *longs);
 
 /* A whole decimal number from `min` to `max`. False: told as a usage error, naming `option`. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "filter.h"
+#include "topics.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -77,16 +78,15 @@ static int start_session(cli_filter *filter)
     explicit_bzero(random, sizeof random);
     if (status == MQTT_E2E_OK)
         return CLI_OK;
-    if (status == MQTT_E2E_BAD_OPTION && filter->base_given)
-        return cli_usage_error(filter->command,
-                               "the base '%s' is not allowed: no wildcard, no slash at its end",
-                               filter->options.base);
     cli_error("cannot start a session: %s", mqtt_e2e_status_text(status));
     return CLI_FAILED;
 }
 
 int cli_filter_start(cli_filter *filter)
 {
+    int code = filter->base_given ? cli_check_base(filter->command, filter->options.base) : CLI_OK;
+    if (code != CLI_OK)
+        return code;
     if (!cli_load_key(filter->secret, &filter->config))
         return CLI_FAILED;
     filter->options.key = filter->config.key;
@@ -94,7 +94,7 @@ int cli_filter_start(cli_filter *filter)
     filter->options.plain_topics = filter->plain_given || filter->config.plain_topics;
     if (!filter->base_given && filter->config.base_given)
         filter->options.base = filter->config.base;
-    int code = start_session(filter);
+    code = start_session(filter);
     explicit_bzero(filter->config.key, sizeof filter->config.key);
     explicit_bzero(filter->config.password, sizeof filter->config.password);
     return code;

@@ -80,13 +80,15 @@ static void put_header(json_t *object, mqtt_e2e_status status, const mqtt_e2e_me
         put(object, "off_by_ms", json_integer(message->off_by_ms));
 }
 
-static bool put_payload(json_t *object, const mqtt_e2e_message *message)
+static bool put_payload(json_t *object, mqtt_e2e_status status, const mqtt_e2e_message *message)
 {
     const mqtt_e2e_bytes *payload = &message->payload;
     char *hex = malloc(2 * payload->len + 1);
     if (!hex)
         return false;
     cli_hex(payload->data, payload->len, hex);
+    if (status == MQTT_E2E_TIME_ASKED)
+        put(object, "time_request", json_true());
     if (message->old)
         put(object, "old", json_true());
     if (message->kind == MQTT_E2E_REPLY) {
@@ -128,7 +130,7 @@ static json_t *object_of(const mqtt_e2e_delivery *delivery)
     put(object, "status", json_string(cli_status_name(delivery->status)));
     put_topic(object, delivery);
     put_header(object, delivery->status, delivery->message);
-    if (!mqtt_e2e_refused(delivery->status) && !put_payload(object, delivery->message)) {
+    if (!mqtt_e2e_refused(delivery->status) && !put_payload(object, delivery->status, delivery->message)) {
         json_decref(object);
         return NULL;
     }

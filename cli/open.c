@@ -51,7 +51,7 @@ static const struct option longs[] = {CLI_FILTER_LONGS,
 static bool set_span(const char *option, uint32_t *ms)
 {
     int64_t span;
-    if (!cli_parse_span("open", option, optarg, UINT32_MAX, &span))
+    if (!cli_parse_span("open", option, optarg, CLI_CLOCK_MAX_MS, &span))
         return false;
     *ms = (uint32_t)span;
     return true;

@@ -4,39 +4,15 @@
 #include <unistd.h>
 
 #include "options_table.h"
+#include "topics.h"
 
 /* ---- Topics ------------------------------------------------------------------------------------- */
-
-static int check_topic(const char *command, const char *topic)
-{
-    if (!*topic)
-        return cli_usage_error(command, "the topic is empty");
-    if (strpbrk(topic, "+#"))
-        return cli_usage_error(command, "one publishes to a topic without wildcards, not to '%s'", topic);
-    if (*topic == '~')
-        return cli_usage_error(command, "topics that start with ~ are reserved: '%s'", topic);
-    return CLI_OK;
-}
-
-/* MQTT 5.0 §4.7.1: a wildcard is a whole level, and `#` the last one. */
-static int check_filter(const char *command, const char *filter)
-{
-    if (!*filter)
-        return cli_usage_error(command, "the filter is empty");
-    for (const char *p = filter; *p; p++) {
-        bool whole = (p == filter || p[-1] == '/') && (p[1] == '/' || !p[1]);
-        if ((*p == '+' && !whole) || (*p == '#' && (!whole || p[1])))
-            return cli_usage_error(
-                command, "'%s' is no filter: + stands for a whole level, # for all that follow", filter);
-    }
-    return CLI_OK;
-}
 
 static int check_filters(const char *command, const cli_list *list)
 {
     int code = CLI_OK;
     for (size_t i = 0; i < list->count && code == CLI_OK; i++)
-        code = check_filter(command, list->items[i]);
+        code = cli_check_filter(command, list->items[i]);
     return code;
 }
 
@@ -50,11 +26,12 @@ static int check_sender(const cli_options *options, const char *command)
         return cli_usage_error(command, "no message: give one with -m, -f, %s-s or -n",
                                options->command == CLI_FOR_PUB ? "-l, " : "");
     if (options->secret && strcmp(options->secret, "-") == 0 &&
-        (options->source == CLI_LINES || options->source == CLI_STDIN))
+        (options->source == CLI_LINES || options->source == CLI_STDIN ||
+         (options->source == CLI_FILE && strcmp(options->source_value, "-") == 0)))
         return cli_usage_error(command, "standard input holds the key (-K -) or the message, not both");
     if (options->source == CLI_LINES && (options->repeat > 1 || options->repeat_delay_ms))
         return cli_usage_error(command, "--repeat goes with one message (-m, -f, -s, -n), not with -l");
-    return check_topic(command, options->topics.items[0]);
+    return cli_check_topic(command, options->topics.items[0]);
 }
 
 static int check_subscriber(const cli_options *options, const char *command)
@@ -80,6 +57,13 @@ static int check_output(const cli_options *options, const char *command)
     return CLI_OK;
 }
 
+static int check_base(const cli_options *options, const char *command)
+{
+    const char *prefix = options->client.session.prefix;
+    int code = options->given.base ? cli_check_base(command, options->given.base) : CLI_OK;
+    return code == CLI_OK && prefix ? cli_check_prefix(command, prefix) : code;
+}
+
 static int check_client(const cli_options *options, const char *command)
 {
     const mqtt_e2e_client_options *client = &options->client;
@@ -94,7 +78,14 @@ static int check_client(const cli_options *options, const char *command)
         return cli_usage_error(command, "--window must be a multiple of 64, not %u", client->session.window);
     if (options->given.expiry_given && (!client->persistent || client->mqtt_version != 5))
         return cli_usage_error(command, "-x goes with -c and -V 5: MQTT 3.1.1 knows no session expiry");
-    return CLI_OK;
+    return check_base(options, command);
+}
+
+static int check_wire(const cli_options *options)
+{
+    const mqtt_e2e_options *session = &options->client.session;
+    bool sends = options->command & (CLI_FOR_PUB | CLI_FOR_REQUEST);
+    return sends ? cli_check_wire(options->topics.items[0], session->base, session->plain_topics) : CLI_OK;
 }
 
 /* What only shows once the key file is read. */
@@ -105,7 +96,7 @@ static int check_joined(const cli_options *options, const char *command)
         return cli_usage_error(command, "-c needs a client id that stays: give -i ID or --name NAME");
     if (options->given.password_given && !(client->user && *client->user))
         return cli_usage_error(command, "-P needs a user name: give -u NAME");
-    return CLI_OK;
+    return check_wire(options);
 }
 
 /* ---- Joining ------------------------------------------------------------------------------------ */

@@ -18,6 +18,16 @@ static const struct option *long_of(const char *word, const struct option *longs
     return NULL;
 }
 
+/* Wherever it stands: what was read before it does not matter any more. */
+static _Noreturn void show_help(const char *command)
+{
+    char help[] = "help", name[16];
+    char *words[] = {help, name, NULL};
+    snprintf(name, sizeof name, "%s", command);
+    int code = cli_help(2, words);
+    exit(cli_flush() ? code : CLI_FAILED);
+}
+
 int cli_getopt(const char *command, int argc, char **argv, const char *shorts, const struct option *longs)
 {
     opterr = 0;
@@ -25,6 +35,8 @@ int cli_getopt(const char *command, int argc, char **argv, const char *shorts, c
     if (option != ':' && option != '?')
         return option;
     const char *word = argv[optind - 1];
+    if (option == '?' && strcmp(word, "--help") == 0)
+        show_help(command);
     const struct option *found = optopt ? long_of(word, longs, optopt) : NULL;
     /* What follows `=` may be a secret: it is not shown. */
     if (found && option == '?')

@@ -47,7 +47,9 @@ static bool read_file(const char *path, char **data, size_t *len)
         cli_error("cannot open '%s': %s", path, strerror(errno));
         return false;
     }
-    bool fine = read_all(fd, path, data, len);
+    char name[300];
+    snprintf(name, sizeof name, "'%s'", path);
+    bool fine = read_all(fd, name, data, len);
     close(fd);
     return fine;
 }
@@ -57,9 +59,11 @@ bool cli_read_payload(const cli_options *options, void **data, size_t *len)
     char *text = NULL;
     bool fine = true;
     *len = 0;
-    if (options->source == CLI_FILE)
+    bool from_stdin = options->source == CLI_STDIN ||
+                      (options->source == CLI_FILE && strcmp(options->source_value, "-") == 0);
+    if (options->source == CLI_FILE && !from_stdin)
         fine = read_file(options->source_value, &text, len);
-    else if (options->source == CLI_STDIN)
+    else if (from_stdin)
         fine = read_all(STDIN_FILENO, "standard input", &text, len);
     else if (options->source == CLI_MESSAGE) {
         text = strdup(options->source_value);

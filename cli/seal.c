@@ -6,6 +6,7 @@
 
 #include "filter.h"
 #include "line.h"
+#include "topics.h"
 
 const char cli_seal_help[] =
     "Usage: mqtt-e2e seal -t TOPIC [-l | -m TEXT | -f FILE | -n | -s] [OPTION]...\n"
@@ -13,15 +14,15 @@ const char cli_seal_help[] =
     "Seals messages and prints, for each, a line WIRETOPIC HEX: what a broker would\n"
     "see. No broker is asked.\n"
     "\n"
-    "  -t TOPIC            the topic\n"
-    "  -m TEXT             one message; everybody on this machine can read arguments:\n"
+    "  -t, --topic TOPIC   the topic\n"
+    "  -m, --message TEXT  one message; everybody on this machine can read arguments:\n"
     "                      secrets go through -f, -s or -l\n"
-    "  -f FILE             one message: the content of a file\n"
-    "  -s                  one message: all of standard input (default)\n"
-    "  -l                  each line of standard input is a message, sealed as it\n"
-    "                      comes; empty ones are left out\n"
-    "  -n                  one empty message\n"
-    "  -r                  lasting messages, what MQTT calls retained\n"
+    "  -f, --file FILE     one message: the content of a file; - is standard input\n"
+    "  -s, --stdin-file    one message: all of standard input (default)\n"
+    "  -l, --stdin-line    each line of standard input is a message, sealed as it\n"
+    "                      comes; an empty line is an empty message\n"
+    "  -n, --null-message  one empty message\n"
+    "  -r, --retain        lasting messages, what MQTT calls retained\n"
     "      --kind KIND     message (default) or lasting, which is -r\n"
     "      --now MS        the time of sealing, in milliseconds since 1970 (default:\n"
     "                      the clock's)\n"
@@ -36,6 +37,13 @@ const char cli_seal_help[] =
 enum { PAD = CLI_FILTER_OWN, PADME, KIND };
 
 static const struct option longs[] = {CLI_FILTER_LONGS,
+                                      {"topic", required_argument, NULL, 't'},
+                                      {"message", required_argument, NULL, 'm'},
+                                      {"file", required_argument, NULL, 'f'},
+                                      {"stdin-file", no_argument, NULL, 's'},
+                                      {"stdin-line", no_argument, NULL, 'l'},
+                                      {"null-message", no_argument, NULL, 'n'},
+                                      {"retain", no_argument, NULL, 'r'},
                                       {"pad", required_argument, NULL, PAD},
                                       {"padme", no_argument, NULL, PADME},
                                       {"kind", required_argument, NULL, KIND},
@@ -126,7 +134,7 @@ static int parse_options(job *j, int argc, char **argv)
                        (j->source == 'f' && strcmp(j->value, "-") == 0);
     if (reads_stdin && j->filter.secret && strcmp(j->filter.secret, "-") == 0)
         return cli_usage_error("seal", "standard input can't be both the key and the message");
-    return CLI_OK;
+    return cli_check_topic("seal", j->name);
 }
 
 /* Makes room for a packet with `len` bytes of payload. */
@@ -177,8 +185,7 @@ static bool seal_lines(job *j)
     int got;
     bool fine = true;
     while (fine && (got = cli_line_read(stdin, &line, MQTT_E2E_PAYLOAD_MAX)) == 1)
-        if (line.len > 0)
-            fine = seal(j, line.data, line.len);
+        fine = seal(j, line.data, line.len);
     if (fine && got < 0) {
         cli_error("cannot read standard input: %s", strerror(errno));
         fine = false;
@@ -236,18 +243,19 @@ static bool seal_file(job *j, const char *path)
 static int prepare_topic(job *j)
 {
     size_t levels = 1;
+    const cli_filter *f = &j->filter;
+    int code = cli_check_wire(j->name, f->options.base, f->options.plain_topics);
+    if (code != CLI_OK)
+        return code;
     for (const char *p = j->name; *p; p++)
         levels += *p == '/';
-    size_t size = MQTT_E2E_WIRE_SIZE(strlen(mqtt_e2e_base(j->filter.session)), strlen(j->name), levels);
+    size_t size = MQTT_E2E_WIRE_SIZE(strlen(mqtt_e2e_base(f->session)), strlen(j->name), levels);
     j->wire = malloc(size);
     if (!j->wire) {
         cli_error("out of memory");
         return CLI_FAILED;
     }
-    mqtt_e2e_status status = mqtt_e2e_hide(j->filter.session, j->name, j->wire, size, &j->topic);
-    if (status == MQTT_E2E_BAD_TOPIC)
-        return cli_usage_error(
-            "seal", "the topic '%s' is not one to publish to: empty, with a wildcard, or not UTF-8", j->name);
+    mqtt_e2e_status status = mqtt_e2e_hide(f->session, j->name, j->wire, size, &j->topic);
     if (status != MQTT_E2E_OK) {
         cli_error("cannot hide the topic '%.100s': %s", j->name, mqtt_e2e_status_text(status));
         return CLI_FAILED;

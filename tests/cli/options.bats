@@ -36,6 +36,7 @@ connected() { # TEXT
     bad 'no topic' sub
     bad '--repeat goes with one message' pub -t t -l --repeat 2
     bad 'standard input holds the key (-K -) or the message' pub -t t -l -K -
+    bad 'standard input holds the key (-K -) or the message' pub -t t -f - -K -
 }
 
 @test "topics and filters that MQTT does not allow" {
@@ -48,6 +49,28 @@ connected() { # TEXT
     bad "'a/b+' is no filter" sub -t t -T 'a/b+'
     bad "'+a' is no filter" sub -t t -U '+a'
     bad 'the filter is empty' sub -t ''
+    bad 'the topic is not valid UTF-8' pub -t $'a\xff' -m x
+    bad 'the topic is not valid UTF-8' request -t $'a\xff' -m x
+    bad 'the filter is not valid UTF-8' sub -t $'a\xff'
+    bad "has 257 levels: there may be up to 256" pub -t "$(printf '/%.0s' {1..256})" -m x
+    bad 'would be 87405 bytes long on the wire, hidden: MQTT takes up to 65535' pub -t "$(printf 'a%.0s' {1..65535})" -m x
+    bad "is 65536 bytes long: MQTT takes up to 65535" pub -t "$(printf 'a%.0s' {1..65536})" -m x
+    expect 2 e2e sub -t "$(printf 'a%.0s' {1..65535})"
+    contains "$stderr" 'too long: on the wire it would be over 65535 bytes'
+}
+
+@test "bases and prefixes that can't be" {
+    local command
+    for command in 'pub -m x' sub 'request -m x'; do
+        # shellcheck disable=SC2086 # a command and its options
+        bad "the base 'x/' is not allowed: no wildcard, no slash at its end" $command -t t --base x/
+        # shellcheck disable=SC2086
+        bad "the base '+' is not allowed" $command -t t --base +
+        # shellcheck disable=SC2086
+        bad 'the base is not valid UTF-8' $command -t t --base $'\xff'
+    done
+    bad "the prefix 'x/#' is not allowed: no wildcard" sub -t t --prefix 'x/#'
+    bad "the prefix 'x/+/' is not allowed: no wildcard" request -t t -m x --prefix x/+/
 }
 
 @test "numbers and time spans out of range, and what is no number" {
@@ -85,6 +108,8 @@ connected() { # TEXT
 
 @test "an option of another command, an unknown one, a missing value, a word too many" {
     bad '-C is an option of sub, not of pub' pub -t t -m x -C 1
+    bad '--prefix is an option of sub, not of pub' pub -t t -m x --prefix a/
+    bad '--clock-lead is an option of sub, not of pub' pub -t t -m x --clock-lead 5
     bad '--retain is an option of pub, not of sub' sub -t t --retain
     bad '-l is an option of pub, not of request' request -t t -l
     bad 'unknown or ambiguous option --foo' sub -t t --foo
@@ -176,7 +201,7 @@ connected() { # TEXT
     expect 1 "$MQTT_E2E" pub -t t -f missing
     contains "$stderr" "cannot open 'missing': No such file"
     expect 1 "$MQTT_E2E" pub -t t -f .
-    contains "$stderr" 'cannot read .: Is a directory'
+    contains "$stderr" "cannot read '.': Is a directory"
 }
 
 @test "--quiet: no runtime errors; usage errors even so" {
@@ -287,14 +312,30 @@ END
     connected 'as my-id (p2, c1, k60)'
     e2e pub -t t -m x -I pre-
     grep -qE 'as pre-[0-9]+ \(p2' broker.log
-    e2e pub -t t -m x --name kitchen
-    e2e pub -t t -m x --name kitchen
-    e2e pub -t t -m x --name hall
+    e2e pub -t t -m x -c --name kitchen
+    e2e pub -t t -m x -c --name kitchen
+    e2e pub -t t -m x -c --name hall
     e2e pub -t t -m x
+    e2e pub -t t -m x --name kitchen
+    e2e pub -t t -m x --name kitchen
     sed -n 's/.* as \([A-Za-z0-9]*\) (p2.*/\1/p' broker.log | grep -xE '[A-Za-z0-9]{23}' >ids
-    same "$(wc -l <ids)" 4
-    same "$(sort -u ids | wc -l)" 3
+    same "$(wc -l <ids)" 6
+    same "$(sort -u ids | wc -l)" 5
     same "$(sed -n 1p ids)" "$(sed -n 2p ids)"
+}
+
+@test "two programs with one named key file do not throw each other out" {
+    start_broker
+    echo "mqtt-e2e://AAECAwQFBgcICQoLDA0ODw?name=node7" >named
+    chmod 600 named
+    start_sub one -t t -K named
+    local one=$PID
+    start_sub two -t t -K named
+    e2e pub -t t -m x -K named
+    wait_for one.out x
+    wait_for two.out x
+    ! ended $one
+    lacks "$(cat one.err two.err)" 'lost the connection'
 }
 
 @test "-k, -V: as they are called" {
@@ -415,8 +456,25 @@ END
     expect 1 "$MQTT_E2E" pub -h localhost -p "$PORT" -t t -m x --tls-use-os-certs
     expect 1 "$MQTT_E2E" pub -L "mqtts://localhost:$PORT/t" -m x
     expect 1 "$MQTT_E2E" pub -h localhost -p "$PORT" -t t -m x # no TLS at all
-    expect 1 "$MQTT_E2E" pub -h localhost -p "$PORT" -t t -m x --cafile missing.crt
-    contains "$stderr" missing.crt
+    contains "$stderr" 'hint: if the broker wants TLS on this port: --tls'
+}
+
+@test "TLS to a port without: the hint says so" {
+    start_broker
+    expect 1 "$MQTT_E2E" pub -h localhost -p "$PORT" -t t -m x --tls
+    contains "$stderr" 'hint: does the broker speak TLS on this port?'
+}
+
+@test "TLS: files of certificates that are missing, or directories" {
+    expect 1 "$MQTT_E2E" pub -t t -m x --cafile missing.crt
+    same "${stderr_lines[0]}" "mqtt-e2e: cannot open the CA certificates 'missing.crt': No such file or directory"
+    same "${stderr_lines[1]}" 'mqtt-e2e: hint: name a file with certificates in PEM form'
+    expect 1 "$MQTT_E2E" pub -t t -m x --cafile .
+    same "${stderr_lines[0]}" "mqtt-e2e: cannot open the CA certificates '.': Is a directory"
+    expect 1 "$MQTT_E2E" pub -t t -m x --capath missing
+    same "${stderr_lines[0]}" "mqtt-e2e: cannot open the directory of CA certificates 'missing': No such file or directory"
+    expect 1 "$MQTT_E2E" pub -t t -m x --capath key
+    same "${stderr_lines[0]}" "mqtt-e2e: cannot open the directory of CA certificates 'key': Not a directory"
 }
 
 @test "TLS: the certificate must name the broker, unless --insecure" {
