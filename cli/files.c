@@ -63,6 +63,12 @@ static bool sync_directory(const char *path)
 
 static bool cannot_make(const char *path)
 {
+    struct stat info;
+    if (errno == EISDIR || (errno == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode))) {
+        cli_error("'%s' is a directory", path);
+        cli_hint("name a file in it");
+        return false;
+    }
     if (errno == EEXIST || errno == ELOOP) {
         cli_error("'%s' is there already, and is not overwritten", path);
         cli_hint("move it away, or write to another file with -o FILE");
@@ -98,6 +104,12 @@ bool cli_write_new(const char *path, const void *data, size_t len, bool parents)
         cli_error("cannot write the file '%s': %s", path, strerror(why));
     }
     return fine;
+}
+
+const char *cli_without_line(const char *text)
+{
+    static const char line[] = "line 1: ";
+    return text + (strncmp(text, line, sizeof line - 1) == 0 ? sizeof line - 1 : 0);
 }
 
 bool cli_identify(const mqtt_e2e_config *config, cli_identity *identity)

@@ -22,6 +22,9 @@ bool cli_identify(const mqtt_e2e_config *config, cli_identity *identity);
 /* "host:port" or "[address]:port", with the default port where none was given. */
 void cli_host_text(const mqtt_e2e_config *config, size_t i, char *out, size_t size);
 
+/* What the parser of key files says, without its "line 1: ": where the fault is an option's, not a line's. */
+const char *cli_without_line(const char *text);
+
 /* Wipes and frees a string. NULL is allowed. */
 void cli_forget(char *secret);
 

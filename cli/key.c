@@ -116,7 +116,7 @@ static bool readable(const mqtt_e2e_config *config)
     if (!fine)
         cli_error("out of memory");
     else if (!(fine = mqtt_e2e_config_parse(uri, len, again, &error)))
-        cli_error("the name of the device is not allowed: %s", error.text);
+        cli_error("the name of the device is not allowed: %s", cli_without_line(error.text));
     explicit_bzero(uri, sizeof uri);
     if (again)
         mqtt_e2e_config_wipe(again);

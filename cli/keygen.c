@@ -26,8 +26,8 @@ const char cli_keygen_help[] =
     "      --base BASE     what all topics start with (default: from the key);\n"
     "                      '' is nothing\n"
     "      --bits N        128 (AES-128-GCM, default) or 256 (AES-256-GCM)\n"
-    "      --name NAME     name of the node; for one node alone, as its client id\n"
-    "                      follows from it\n"
+    "      --name NAME     name of the node; a session that the broker keeps (-c) is\n"
+    "                      found by it and the key, and is for one node alone\n"
     "      --plain-topics  topic names are visible to the broker\n"
     "      --tls           TLS to the broker\n";
 
@@ -51,16 +51,14 @@ typedef struct {
 /* Runs a config through the one parser that knows the grammar. What it says of "line 1" is said of the options. */
 static bool parse(const char *uri, mqtt_e2e_config *config)
 {
-    static const char line[] = "line 1: ";
     mqtt_e2e_error error;
     if (mqtt_e2e_config_parse(uri, strlen(uri), config, &error))
         return true;
-    size_t skip = strncmp(error.text, line, sizeof line - 1) == 0 ? sizeof line - 1 : 0;
     if (error.hint[0]) {
-        cli_error("%s", error.text + skip);
+        cli_error("%s", cli_without_line(error.text));
         cli_hint("%s", error.hint);
     } else {
-        cli_usage_error("keygen", "%s", error.text + skip);
+        cli_usage_error("keygen", "%s", cli_without_line(error.text));
     }
     return false;
 }

@@ -116,6 +116,25 @@ key_file() { # NAME LINE
     contains "$(line_of w)" 'password=secret1'
 }
 
+@test "--help anywhere prints help, and nothing is done" {
+    local words
+    for words in 'keygen x --help' 'keygen --help x' 'key qr --help' 'key device --help' 'key --help' 'key show -K x --help' \
+        'seal --help' 'seal -t t --help' 'open --floor 1 --help' 'doctor -h x --help' 'help --help'; do
+        # shellcheck disable=SC2086 # words
+        expect 0 "$MQTT_E2E" $words
+        same "$stderr" ''
+        same "$output" "$("$MQTT_E2E" help "${words%% *}")"
+    done
+    [ ! -e x ]
+    expect 1 "$MQTT_E2E" seal -t t -m --help -K none # a message
+}
+
+@test "keygen: a directory is said to be one" {
+    expect 1 "$MQTT_E2E" keygen .
+    same "${stderr_lines[0]}" "mqtt-e2e: '.' is a directory"
+    same "${stderr_lines[1]}" 'mqtt-e2e: hint: name a file in it'
+}
+
 @test "keygen: refuses to overwrite whatever is there" {
     key_file k 'precious'
     expect 1 "$MQTT_E2E" keygen k

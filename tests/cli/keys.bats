@@ -207,7 +207,7 @@ user         me, with a password"
     expect 1 "$MQTT_E2E" key device -K k -o kitchen.key kitchen
     contains "$stderr" "'kitchen.key' is there already"
     expect 2 "$MQTT_E2E" key device -K k $'a\tb'
-    contains "$stderr" 'the name of the device is not allowed'
+    same "${stderr_lines[0]}" 'mqtt-e2e: the name of the device is not allowed: a control character in the name'
     expect 2 "$MQTT_E2E" key device -K k "$(printf 'x%.0s' {1..256})"
 }
 
