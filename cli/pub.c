@@ -123,12 +123,15 @@ static void check_end(state *pub)
     size_t left = mqtt_e2e_client_queued(pub->run.client);
     if (pub->run.interrupted) {
         if (left)
-            cli_error("interrupted: %zu messages were not published", left);
+            cli_error("interrupted: %zu %s not published", left, left == 1 ? "message was" : "messages were");
         /* Lines without an end are stopped so; what was in the pipe is its writer's. */
         cli_run_end(&pub->run, left || !pub->by_lines || pub->failed ? CLI_FAILED : CLI_OK);
     } else if (options->wait_ms && left && cli_run_until(pub->progress + options->wait_ms) == 0) {
-        cli_error("timed out after %g s: %zu messages were not published", (double)options->wait_ms / 1000,
-                  left);
+        char brokers[512];
+        cli_error("timed out after %g s: %zu %s not published", (double)options->wait_ms / 1000, left,
+                  left == 1 ? "message was" : "messages were");
+        if (!pub->run.was_connected)
+            cli_hint("there was no connection to %s", cli_run_brokers(&pub->run, brokers, sizeof brokers));
         cli_run_end(&pub->run, CLI_TIMEOUT);
     }
 }

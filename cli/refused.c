@@ -19,9 +19,9 @@ static void why_stale(int64_t age, const mqtt_e2e_delivery *delivery, uint32_t c
 {
     double seconds = (double)age / 1000, off = (double)delivery->message->off_by_ms / 1000;
     if (age <= (int64_t)clock_skew_ms)
-        snprintf(out, size, "it was sealed %.3f s before what we accept from%s", off,
-                 delivery->retain ? ", and kept by the broker; --lasting hands such on"
-                                  : ": before we started, if its sender's clock is right");
+        snprintf(out, size, "it was sealed before we started, by %.3f s%s", off,
+                 delivery->retain ? ", and the broker had kept it: --lasting hands such on"
+                                  : ", if its sender's clock is right");
     else
         snprintf(out, size, "it was sealed %.3f s ago by its sender's clock, %.3f s too long ago; %s",
                  seconds, off,

@@ -55,25 +55,40 @@ static void on_published(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2
     }
 }
 
+static void tell_timeout(const state *request)
+{
+    const cli_options *options = request->run.options;
+    uint64_t refused = cli_count_refused(mqtt_e2e_client_session(request->run.client));
+    double seconds = (double)options->wait_ms / 1000;
+    char brokers[512];
+    if (!request->run.was_connected) {
+        cli_error("no connection to %s within %g s", cli_run_brokers(&request->run, brokers, sizeof brokers),
+                  seconds);
+        cli_hint("'mqtt-e2e doctor' looks closer");
+        return;
+    }
+    if (request->replies) {
+        cli_error("timed out after %g s: %lu of %lu replies came", seconds, (unsigned long)request->replies,
+                  (unsigned long)options->replies);
+        return;
+    }
+    cli_error("no reply within %g s", seconds);
+    if (refused && !options->debug)
+        cli_hint("%llu %s refused; -d tells why", (unsigned long long)refused,
+                 refused == 1 ? "packet was" : "packets were");
+    else
+        cli_hint("is somebody with the same key listening on %s, and its clock right?",
+                 options->topics.items[0]);
+}
+
 static void tell_end(const state *request)
 {
     const cli_options *options = request->run.options;
     const mqtt_e2e_session *session = mqtt_e2e_client_session(request->run.client);
-    double seconds = (double)options->wait_ms / 1000;
     if (request->run.interrupted)
         cli_error("interrupted: no reply");
-    if (request->run.code == CLI_TIMEOUT && request->replies)
-        cli_error("timed out after %g s: %lu of %lu replies came", seconds, (unsigned long)request->replies,
-                  (unsigned long)options->replies);
-    else if (request->run.code == CLI_TIMEOUT) {
-        cli_error("no reply within %g s", seconds);
-        if (cli_count_refused(session) && !options->debug)
-            cli_hint("%llu packets were refused; -d tells why",
-                     (unsigned long long)cli_count_refused(session));
-        else
-            cli_hint("is somebody with the same key listening on %s, and its clock right?",
-                     options->topics.items[0]);
-    }
+    if (request->run.code == CLI_TIMEOUT)
+        tell_timeout(request);
     if (options->debug)
         cli_tell_counts(session);
 }

@@ -60,6 +60,19 @@ static bool for_good(int code)
     return code > 0;
 }
 
+/* What to try, by the words of the library: there is no code for it. */
+static const char *hint_for(const cli_run *run, const char *why)
+{
+    bool tls = run->options->client.tls;
+    if (!tls && strstr(why, "TLS"))
+        return "if the broker wants TLS on this port: --tls or --cafile FILE, or tls=1 in the key file";
+    if (strstr(why, "certificate was refused"))
+        return "is it from an authority that is known here (--cafile FILE), for this name, and in date?";
+    if (tls && (strstr(why, "closed before") || strstr(why, "no TLS connection")))
+        return "does the broker speak TLS on this port? without TLS it is mostly 1883, with it 8883";
+    return "is a broker running there? 'mqtt-e2e doctor' looks closer";
+}
+
 static void on_failure(cli_run *run, const mqtt_e2e_broker_news *news)
 {
     size_t brokers = run->options->client.host_count ? run->options->client.host_count : 1;
@@ -73,7 +86,7 @@ static void on_failure(cli_run *run, const mqtt_e2e_broker_news *news)
     if (!hopeless)
         return;
     if (!news->code)
-        cli_hint("is a broker running there? 'mqtt-e2e doctor' looks closer");
+        cli_hint("%s", hint_for(run, news->why));
     cli_run_end(run, CLI_FAILED);
 }
 
@@ -113,6 +126,20 @@ static void on_refused(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliver
     const cli_run *run = context;
     if (run->options->debug)
         cli_tell_refused(client, delivery, run->options->client.session.clock_skew_ms);
+}
+
+const char *cli_run_brokers(const cli_run *run, char *out, size_t size)
+{
+    static const mqtt_e2e_host localhost = {"localhost", 0};
+    const mqtt_e2e_client_options *client = &run->options->client;
+    size_t len = 0;
+    for (size_t i = 0; len < size && (i < client->host_count || i == 0); i++) {
+        const mqtt_e2e_host *host = client->host_count ? &client->hosts[i] : &localhost;
+        unsigned port = host->port ? host->port : client->tls ? 8883 : 1883;
+        len += (size_t)snprintf(out + len, size - len, strchr(host->name, ':') ? "%s[%s]:%u" : "%s%s:%u",
+                                i ? ", " : "", host->name, port);
+    }
+    return out;
 }
 
 /* ---- The loop ----------------------------------------------------------------------------------- */

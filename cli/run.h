@@ -45,6 +45,9 @@ void cli_run_end(cli_run *run, int code);
 /* Disconnects and frees. Returns the exit code. */
 int cli_run_stop(cli_run *run);
 
+/* The brokers that are tried, "host:port, host:port", to `out`, which it returns. */
+const char *cli_run_brokers(const cli_run *run, char *out, size_t size);
+
 /* Milliseconds of a clock that never jumps. */
 int64_t cli_run_now(void);
 

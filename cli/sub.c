@@ -185,7 +185,8 @@ static void tell_end(const state *sub)
     if (sub->run.options->debug)
         cli_tell_counts(session);
     else if (refused && sub->printed == 0)
-        cli_hint("%llu messages were refused; -d tells why", (unsigned long long)refused);
+        cli_hint("%llu %s refused; -d tells why", (unsigned long long)refused,
+                 refused == 1 ? "message was" : "messages were");
 }
 
 static int run(state *sub, cli_options *options)

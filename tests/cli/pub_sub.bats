@@ -45,6 +45,14 @@ load support
     cmp s.out file
 }
 
+@test "-f -: standard input, as for seal; -l: an empty line is an empty message" {
+    start_sub s -t t -C 4
+    printf 'from a pipe' | e2e pub -t t -f -
+    printf 'a\n\nb\n' | e2e pub -t t -l
+    wait_exit "$PID"
+    same "$(cat s.out)" $'from a pipe\na\n\nb'
+}
+
 @test "-f with an empty file, and -n, send an empty message" {
     : >empty
     start_sub s -t t -C 2 -F '[%p]%l'
@@ -459,7 +467,7 @@ load support
     same "$output" '[old] 1 closed'
     expect 27 e2e sub -t door/state -W 1
     same "$output" ''
-    contains "$stderr" '1 messages were refused'
+    contains "$stderr" '1 message was refused'
     expect 27 e2e sub -t door/state -W 1 -d
     contains "$stderr" 'refused: stale'
     contains "$stderr" '--lasting'

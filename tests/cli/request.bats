@@ -131,6 +131,22 @@ load support
     [ $((SECONDS - start)) -lt 30 ]
 }
 
+@test "a broker that takes connections and says nothing: no connection, and to which" {
+    stop_broker
+    command -v node >/dev/null || skip 'no node'
+    node -e 'require("net").createServer((s) => s.on("error", () => {}))
+        .listen(+process.argv[1], "127.0.0.1", () => console.log("listening"))' "$PORT" >silent.out 3>&- &
+    PIDS+=($!)
+    wait_for silent.out listening
+    expect 27 e2e request -t t -m x -W 1
+    same "${stderr_lines[0]}" "mqtt-e2e: no connection to 127.0.0.1:$PORT within 1 s"
+    expect 27 e2e pub -t t -m x -W 1
+    same "${stderr_lines[0]}" 'mqtt-e2e: timed out after 1 s: 1 message was not published'
+    same "${stderr_lines[1]}" "mqtt-e2e: hint: there was no connection to 127.0.0.1:$PORT"
+    expect 1 timeout 60 "$MQTT_E2E" pub -h 127.0.0.1 -p "$PORT" -t t -m x # given up by itself
+    contains "$stderr" "cannot connect to 127.0.0.1:$PORT: "
+}
+
 @test "-q 1 and 2, -V 5" {
     start_responder t echo
     for q in 1 2; do
