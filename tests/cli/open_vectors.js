@@ -44,6 +44,7 @@ function printed(expect) {
         counter: expect.counter,
         off_by_ms: expect.off_by_ms,
         old: expect.old || undefined,
+        time_request: expect.status === 'time_asked' || undefined,
         payload_hex: ok ? hex : undefined,
         padding: ok ? expect.padding : undefined,
     };
