@@ -231,7 +231,8 @@ after_came() {
     wait_for p.err 'lost the connection'
     seq 101 300 >&5
     launch_broker
-    wait_for s.err 'again'
+    subscribed_again() { [ "$(grep -c 'subscribed to' s.err)" = 2 ]; }
+    until_true subscribed_again
     seq 301 400 >&5
     # QoS 1: what was under way when the broker went may come again, and is then refused as a replay; what came after the
     # broker was back and before s had subscribed again is not kept for s.

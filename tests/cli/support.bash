@@ -95,6 +95,7 @@ configure_broker() {
         echo "log_type all"
         echo "log_timestamp false"
         echo "max_queued_messages 100000"
+        echo "set_tcp_nodelay true" # else every QoS 2 hand-shake may wait for Nagle's algorithm
         echo "listener $PORT 127.0.0.1"
         if [ "${1:-}" = - ]; then cat; else echo "allow_anonymous true"; fi
     } >broker.conf
