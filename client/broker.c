@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * One broker's connection: its phases (idle, looking up, connecting, up), each with its time, and the events of its
- * descriptor. What becomes of messages under way when it is lost is told in acks.c.
- */
+/* One broker's connection: its phases, each with its time, and the events of its descriptor. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

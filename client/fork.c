@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "private.h"
+#include "parts.h"
 
 static _Atomic unsigned *page;      /* 0 in a child that did not look yet; NULL: not to be had */
 static _Atomic unsigned generation; /* of this process */

@@ -16,157 +16,22 @@
  *   options.c        checks and copies of the options; client id
  *   clock.c, error.c, fork.c
  *
+ * What the leaves of this tree offer is in parts.h.
+ *
  * Two rules hold it together. libmosquitto calls back with its locks held, so nothing here calls it from within
  * one of its callbacks (`inside` is above 0 then, and in each callback of the user's): what such a callback
  * wants sent waits in a queue until the loop hands it over. And there is one call of mosquitto_publish_v5, in
  * connection.c; it takes an e2e_sealed, which only send.c makes.
  */
 #include <mosquitto.h>
-#include <openssl/ssl.h>
-#include <sys/queue.h>
 
-#define HASH_NONFATAL_OOM                                                                                    \
-    1 /* an element that was not added has hh.tbl == NULL; the default ends the program */
-#include <uthash.h>
-
-#include "mqtt_e2e/client.h"
+#include "parts.h"
 
 #define E2E_BROKERS_MAX   MQTT_E2E_HOSTS_MAX
-#define E2E_ADDRESSES_MAX 8
 #define E2E_NEVER         INT64_MAX
 #define E2E_CLIENT_ID_LEN 23 /* what every MQTT broker must take (MQTT 3.1.1 §3.1.3.1) */
 
-typedef struct e2e_topic e2e_topic;
-typedef struct e2e_subscription e2e_subscription;
-typedef struct e2e_request e2e_request;
 typedef struct e2e_broker e2e_broker;
-typedef struct e2e_lookup e2e_lookup;
-
-/* ---- Errors and text (error.c) ------------------------------------------------------------------- */
-
-/* Writes an error and its hint ("" for none); `error` may be NULL. Returns false. */
-bool e2e_error_set(mqtt_e2e_error *error, const char *hint, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-/* Somebody else's words in our style: lower case, no full stop. */
-void e2e_error_text(char *out, size_t size, const char *text);
-bool e2e_error_memory(mqtt_e2e_error *error);
-/* For a session's status that is the caller's or the environment's. */
-bool e2e_error_status(mqtt_e2e_error *error, mqtt_e2e_status status);
-/* Why a topic or a filter was refused. */
-bool e2e_error_topic(mqtt_e2e_error *error, const char *topic);
-bool e2e_error_filter(mqtt_e2e_error *error, const char *filter);
-
-/* Why a broker refused a CONNECT, by its return code (MQTT 3.1.1 §3.2.2.3) or reason code (MQTT 5 §3.2.2.2). */
-const char *e2e_error_connack(int code, int mqtt_version);
-/* Says in broker->why what ended a connection, or kept it from coming about; `code` is libmosquitto's. */
-void e2e_error_connection(e2e_broker *broker, int code);
-/* libmosquitto's errors, in our words. */
-const char *e2e_error_mosquitto(int code);
-
-/* ---- Clocks and randomness (clock.c) ------------------------------------------------------------- */
-
-/* Milliseconds since boot, suspended time included: what all timers here go by. */
-int64_t e2e_clock_boot(void);
-/* UTC in milliseconds, with the user's offset; after a jump forward the session's floor is raised (§4). */
-int64_t e2e_clock_now(mqtt_e2e_client *client);
-int64_t e2e_clock_utc(int64_t offset_ms);
-/* False: the kernel gave none; nothing may be done without. */
-bool e2e_clock_random(void *out, size_t len);
-/* Delay before attempt number `attempt` (1 for the first after a failure): exponential between `min` and `max`, of
- * which `random` takes off up to a half, so that nodes which lost the same broker don't come back as one. */
-uint32_t e2e_clock_backoff(uint32_t attempt, uint32_t min, uint32_t max, uint32_t random);
-
-/* ---- Forks (fork.c) ------------------------------------------------------------------------------ */
-
-/* A number that none of this process's ancestors has: what was made under another one was inherited by a fork. */
-unsigned e2e_fork_generation(void);
-
-/* ---- Topics (topics.c) --------------------------------------------------------------------------- */
-
-/* A prepared topic, counted: the cache holds one reference, each queued message another. */
-struct e2e_topic {
-    mqtt_e2e_topic topic; /* points into text */
-    UT_hash_handle hh;
-    TAILQ_ENTRY(e2e_topic) link; /* oldest first */
-    e2e_subscription **matches;  /* of one that we receive on: whom it is handed to */
-    size_t match_count;
-    uint64_t match_generation; /* of the subscriptions, when they were looked for; 0 = never */
-    size_t size;
-    unsigned refs;
-    bool used;   /* since it was last looked at for eviction */
-    char text[]; /* name NUL wire NUL */
-};
-
-typedef TAILQ_HEAD(e2e_topic_list, e2e_topic) e2e_topic_list;
-
-/* A bounded cache: hiding or reading back a level costs 290 ns, and a look-up less for the whole topic. */
-typedef struct {
-    e2e_topic *by_key;
-    e2e_topic_list by_age;
-    e2e_topic *last; /* what was found last: most senders and receivers stay on a topic */
-    size_t count, bytes;
-    bool wire; /* the key is the wire topic; else the name */
-} e2e_topics;
-
-void e2e_topics_init(e2e_topics *topics, bool wire);
-e2e_topic *e2e_topics_find(e2e_topics *topics, const char *key, size_t len);
-/* A copy of `topic` with one reference, for the caller. NULL: no memory. */
-e2e_topic *e2e_topics_make(const mqtt_e2e_topic *topic);
-/* Puts it in the cache too, where others may have to go. */
-void e2e_topics_keep(e2e_topics *topics, e2e_topic *topic);
-void e2e_topics_release(e2e_topic *topic);
-void e2e_topics_clear(e2e_topics *topics);
-
-/* ---- The queue (queue.c) ------------------------------------------------------------------------- */
-
-/* What is to be sealed. */
-typedef struct {
-    mqtt_e2e_kind kind;
-    int qos;
-    e2e_topic *topic;
-    const void *payload;
-    size_t len;
-    mqtt_e2e_id answers;  /* of a reply: the request it answers */
-    e2e_request *request; /* of a request; NULL once that has ended */
-} e2e_outgoing;
-
-/* A message that waits or is under way. Its plaintext lies behind it, and draft.payload points there. */
-typedef struct e2e_entry {
-    TAILQ_ENTRY(e2e_entry) link;
-    e2e_outgoing draft; /* its topic is a reference */
-    uint64_t ticket;
-    uint8_t *sealed; /* as it went out, of QoS 1 and 2: sent again just so while it is fresh */
-    size_t sealed_len;
-    int64_t sealed_at;
-    uint16_t mid;
-    uint8_t payload[];
-} e2e_entry;
-
-typedef TAILQ_HEAD(e2e_entry_list, e2e_entry) e2e_entry_list;
-
-typedef struct {
-    e2e_entry_list messages; /* and replies */
-    e2e_entry_list requests; /* apart: they may have to wait for the reply topic, and nobody else for them */
-    size_t count, bytes;     /* of all entries there are, those under way included */
-    size_t max_count, max_bytes;
-    uint64_t tickets;
-} e2e_queue;
-
-void e2e_queue_init(e2e_queue *queue, size_t max_count, size_t max_bytes);
-/* Whether there is room for a payload of `len` bytes. */
-bool e2e_queue_has_room(const e2e_queue *queue, size_t len, mqtt_e2e_error *error);
-/* A copy of the draft with the next ticket, in no list yet. NULL: no memory. */
-e2e_entry *e2e_queue_make(e2e_queue *queue, const e2e_outgoing *draft);
-void e2e_queue_append(e2e_queue *queue, e2e_entry *entry);
-/* Puts it back, before all that waits. */
-void e2e_queue_return(e2e_queue *queue, e2e_entry *entry);
-/* What goes out next, and stays where it is. `requests`: they may go. */
-e2e_entry *e2e_queue_next(const e2e_queue *queue, bool requests);
-void e2e_queue_take(e2e_queue *queue, e2e_entry *entry);
-void e2e_queue_unseal(e2e_entry *entry);
-/* Wipes and frees; it must be in no list. */
-void e2e_queue_free(e2e_queue *queue, e2e_entry *entry);
-void e2e_queue_free_all(e2e_queue *queue, e2e_entry_list *entries);
 
 /* ---- Subscriptions (subscriptions.c) ------------------------------------------------------------- */
 
@@ -259,36 +124,6 @@ void e2e_requests_expire(mqtt_e2e_client *client, int64_t now);
 /* Our stream is another one now. */
 void e2e_requests_renewed(mqtt_e2e_client *client);
 void e2e_requests_free(mqtt_e2e_client *client);
-
-/* ---- Name lookup (resolve.c) and TLS (tls.c) ----------------------------------------------------- */
-
-/* An address as text, with its zone: what libmosquitto takes without a lookup of its own. */
-typedef char e2e_address[72];
-
-/* Starts a lookup in a thread of its own; e2e_resolve_fd is readable when it is done. NULL: not started. */
-e2e_lookup *e2e_resolve_start(const char *name);
-int e2e_resolve_fd(const e2e_lookup *lookup);
-/* Its addresses, and the end of it. 0: *why says why. */
-unsigned e2e_resolve_take(e2e_lookup *lookup, e2e_address addresses[E2E_ADDRESSES_MAX], const char **why);
-/* Not wanted any more; the thread frees it when it returns. `forked`: there is no thread in this process. */
-void e2e_resolve_abandon(e2e_lookup *lookup, bool forked);
-/* Whether `name` is an address already, for which nobody need be asked; written in its usual form. */
-bool e2e_resolve_address(const char *name, e2e_address out);
-
-/* The other side of TLS connections. */
-typedef struct {
-    const char *ask_for; /* server name, or NULL */
-    int refusal;         /* why its certificate was refused; 0 = it was not */
-} e2e_tls_peer;
-
-/* A context for connections to `host`, which must outlive it, as must *peer. */
-SSL_CTX *e2e_tls_new(const mqtt_e2e_client_options *options, const char *host, e2e_tls_peer *peer,
-                     mqtt_e2e_error *error);
-/* Whether the handshake of a connection is still going on; and for what it waits. */
-bool e2e_tls_busy(SSL *ssl);
-bool e2e_tls_wants_write(const SSL *ssl);
-/* In words, or NULL. */
-const char *e2e_tls_refusal(const e2e_tls_peer *peer);
 
 /* ---- A broker (broker.c, connection.c) ----------------------------------------------------------- */
 
@@ -390,6 +225,9 @@ void e2e_receive(e2e_broker *broker, const struct mosquitto_message *message);
 void e2e_acks_give_back(e2e_broker *broker, e2e_entry *entry);
 void e2e_acks_give_back_all(e2e_broker *broker);
 
+/* Says in broker->why what ended a connection, or kept it from coming about; `code` is libmosquitto's. */
+void e2e_error_connection(e2e_broker *broker, int code);
+
 /* ---- Sending (send.c) ---------------------------------------------------------------------------- */
 
 /* Hands to the broker what waits, as long as it takes it. Not from within a callback. */
@@ -446,15 +284,10 @@ struct mqtt_e2e_client {
 bool e2e_options_take(mqtt_e2e_client *client, const mqtt_e2e_client_options *options, mqtt_e2e_error *error);
 void e2e_options_free(mqtt_e2e_client *client);
 bool e2e_options_random_id(mqtt_e2e_client *client);
-/* The parts of socks5h://[user[:password]@]host[:port]. */
-typedef struct {
-    char host[256], user[256], password[256];
-    uint16_t port;
-} e2e_proxy;
-bool e2e_options_proxy(const char *url, e2e_proxy *proxy, mqtt_e2e_error *error);
-
 /* What holds for every message from the user: that it can be one at all. */
 bool e2e_client_check(mqtt_e2e_client *client, int qos, size_t len, mqtt_e2e_error *error);
+/* UTC in milliseconds, with the user's offset; after a jump forward the session's floor is raised (§4). */
+int64_t e2e_clock_now(mqtt_e2e_client *client);
 /* The topic to publish to, prepared; a reference. NULL: *error says why. */
 e2e_topic *e2e_client_topic(mqtt_e2e_client *client, const char *name, mqtt_e2e_error *error);
 e2e_topic *e2e_client_reply_topic(mqtt_e2e_client *client, const mqtt_e2e_id *request, mqtt_e2e_error *error);

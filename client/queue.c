@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "private.h"
+#include "parts.h"
 
 void e2e_queue_init(e2e_queue *queue, size_t max_count, size_t max_bytes)
 {

@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "private.h"
+#include "parts.h"
 
 #define STACK_SIZE ((size_t)512 << 10) /* getaddrinfo runs whatever modules /etc/nsswitch.conf names */
 

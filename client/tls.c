@@ -13,7 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "private.h"
+#include "parts.h"
 
 /* Sets the name to ask for, in place of the address that libmosquitto would; addresses are never asked for. */
 static void ask_for_name(const SSL *ssl, int where, int ret)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "private.h"
+#include "parts.h"
 
 #define COUNT_MAX ((size_t)16384)
 #define BYTES_MAX ((size_t)8 << 20)
