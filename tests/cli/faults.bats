@@ -144,7 +144,7 @@ capture() { # TOPIC MESSAGE [OPTION...]
     e2e pub -t t -m x --clock-offset -400000
     wait_exit "$PID"
     same "$status" 27
-    contains "$(cat s.err)" '1 messages were refused; -d tells why'
+    contains "$(cat s.err)" '1 message was refused; -d tells why'
 }
 
 # ---- Brokers ----------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ capture() { # TOPIC MESSAGE [OPTION...]
 @test "pub -W gives up with 27" {
     stop_broker
     expect 27 e2e pub -t t -m x -W 1
-    contains "$stderr" 'timed out after 1 s: 1 messages were not published'
+    contains "$stderr" 'timed out after 1 s: 1 message was not published'
 }
 
 @test "sub outlives its broker, says so, and hears what comes after" {
@@ -292,7 +292,7 @@ END
     PIDS+=($!)
     wait_for deaf.out listening
     expect 27 e2e pub -t t -m x -q 1 -W 1
-    contains "$stderr" '1 messages were not published'
+    contains "$stderr" '1 message was not published'
 }
 
 @test "a subscription that the broker denies" {
@@ -363,7 +363,7 @@ END
     kill -INT "$PID"
     wait_exit "$PID"
     same "$status" 1
-    contains "$(cat p.err)" 'interrupted: 1 messages were not published'
+    contains "$(cat p.err)" 'interrupted: 1 message was not published'
 }
 
 @test "pub -l that is stopped while nothing waits: 0" {

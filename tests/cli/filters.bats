@@ -219,6 +219,18 @@ lasting '
     expect 0 node "$SUPPORT_DIR/open_vectors.js" "$MQTT_E2E"
 }
 
+@test "open: a request for the time, of tests/vectors, is marked as such" {
+    local line
+    line=$(node -p 'const s = require("'"$SUPPORT_DIR"'/../vectors/refusals.json").scenarios
+        .flatMap((s) => s.steps.filter((t) => t.expect && t.expect.status === "time_asked"))[0];
+        s.now_ms + " " + s.wire_topic + " " + s.packet')
+    "$MQTT_E2E" open --now "${line%% *}" <<<"${line#* }" >out
+    contains "$(cat out)" '{"status":"ok","topic":"~time","kind":"request","time":0,'
+    contains "$(cat out)" '"time_request":true'
+    seal t -m x | open_now >out
+    lacks "$(cat out)" time_request
+}
+
 @test "open: replay, with stream and counter" {
     seal t -l <<<$'a\nb' >sealed
     cat sealed sealed | open_now >out
