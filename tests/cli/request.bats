@@ -9,7 +9,7 @@ load support
     expect 0 e2e request -t iot/kitchen -m 'how are you?'
     same "$output" 'how are you?'
     same "$stderr" ''
-    grep -qx 'request on iot/kitchen' responder.out
+    grep -qx 'request on iot/kitchen' responder-1.out
 }
 
 @test "payloads: -n, -f with NUL bytes, -s, 1 MiB" {
@@ -82,7 +82,7 @@ load support
 @test "another key is not heard, and does not hear" {
     start_responder t echo
     expect 27 e2e request -t t -m x -W 1 -K other-key
-    run ! grep -q request responder.out
+    run ! grep -q request responder-1.out
 }
 
 @test "the broker sees neither the request nor the reply" {

@@ -20,6 +20,7 @@ setup() {
     : "${MQTT_E2E:=mqtt-e2e}"
     PIDS=()
     SPIES=0
+    RESPONDERS=0
     echo '000102030405060708090a0b0c0d0e0f' >key
     echo 'ffeeddccbbaa99887766554433221100' >other-key
     chmod 600 key other-key
@@ -199,12 +200,13 @@ send_raw() { # WIRETOPIC HEX [ARGUMENT...]
     mosquitto_pub -h 127.0.0.1 -p "$PORT" -t "$topic" -f raw "$@"
 }
 
-# Answers requests on FILTER: see responder.c.
+# Answers requests on FILTER: see responder.c. The first one writes to responder-1.out, and so on.
 start_responder() { # FILTER HOW
-    "$MQTT_E2E_RESPONDER" "$MQTT_E2E_KEY_FILE" "$PORT" "$1" "$2" >responder.out 2>&1 3>&- &
+    RESPONDERS=$((RESPONDERS + 1))
+    "$MQTT_E2E_RESPONDER" "$MQTT_E2E_KEY_FILE" "$PORT" "$1" "$2" >"responder-$RESPONDERS.out" 2>&1 3>&- &
     PID=$!
     PIDS+=("$PID")
-    wait_for responder.out ready
+    wait_for "responder-$RESPONDERS.out" ready
 }
 
 # ---- Looking ----------------------------------------------------------------------------------------
