@@ -67,10 +67,9 @@ static int open_one(const bare_job *job, uint8_t *slot)
 static int clock_and_block(const bare_job *job, const uint8_t *slot)
 {
     uint8_t out[16];
-    int written;
 
     clock_sink = bench_now_ms();
-    return EVP_EncryptUpdate(block, out, &written, slot + 16 + job->len, 16) == 1;
+    return EVP_Cipher(block, out, slot + 16 + job->len, 16) > 0;
 }
 
 static void seal(const bare_job *job)
