@@ -334,7 +334,7 @@ END
     e2e pub -t t -m x -K named
     wait_for one.out x
     wait_for two.out x
-    ! ended $one
+    runs $one
     lacks "$(cat one.err two.err)" 'lost the connection'
 }
 

@@ -75,6 +75,10 @@ ended() { # PID
     ! kill -0 "$1" 2>/dev/null
 }
 
+runs() { # PID
+    kill -0 "$1" 2>/dev/null
+}
+
 # The exit code of a program in the background, in $status.
 wait_exit() { # PID
     until_true ended "$1" || return 1
