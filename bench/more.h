@@ -8,4 +8,7 @@ void more_streams(void);
 /* A table of what is done less often: hiding and revealing topics, HMAC, stored state. */
 void more_single(void);
 
+/* Rows of the same table: the client's cache of prepared topics. */
+void more_cache(void);
+
 #endif

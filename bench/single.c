@@ -140,6 +140,7 @@ void more_single(void)
     topics(&mqtt_e2e_openssl);
     topics(&mqtt_e2e_mbedtls);
     topics(&mqtt_e2e_bearssl);
+    more_cache();
     hmacs(mqtt_e2e_openssl);
     hmacs(mqtt_e2e_mbedtls);
     hmacs(mqtt_e2e_bearssl);
