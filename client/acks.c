@@ -15,10 +15,19 @@
  * A packet sent twice is the same packet, so that receivers take one (docs/PROTOCOL.md §4), as long as it is not older
  * than half the clock skew. After that receivers might refuse it as stale: it is sealed anew, and may arrive twice if
  * its first copy came through and only the acknowledgement was lost. QoS 2 promises no more than that here.
+ *
+ * Some brokers answer a message that they do not like (too long, not allowed) by closing the connection. Sent again after
+ * each reconnect, it would keep all others from going out for ever. So where the other side closes the connection soon
+ * after messages were handed over, they go one at a time, and one that this happens to again and again is given up.
  */
+#include <errno.h>
+
 #include <mqtt_protocol.h>
 
 #include "private.h"
+
+#define BLAME_MS  5000 /* "soon after" */
+#define BLAME_MAX 4
 
 /* ---- After a loss -------------------------------------------------------------------------------- */
 
@@ -45,6 +54,47 @@ void e2e_acks_give_back_all(e2e_broker *b)
         e2e_acks_give_back(b, entry);
     }
     b->inflight_count = 0;
+}
+
+static e2e_entry *only_entry(const e2e_broker *b)
+{
+    if (b->writing != NULL)
+        return b->inflight_count == 0 ? b->writing : NULL;
+    return b->inflight_count == 1 ? TAILQ_FIRST(&b->inflight) : NULL;
+}
+
+static bool other_side_closed(const e2e_broker *b, int code)
+{
+    return code == MOSQ_ERR_CONN_LOST || b->socket_error == ECONNRESET || b->socket_error == EPIPE ||
+           b->reason >= MQTT_RC_UNSPECIFIED;
+}
+
+void e2e_acks_blame(e2e_broker *b, int code)
+{
+    e2e_entry *entry = only_entry(b);
+    mqtt_e2e_error error;
+
+    if (b->phase != E2E_UP || !other_side_closed(b, code))
+        return;
+    if (entry == NULL) {
+        b->cautious |= b->inflight_count > 0;
+        return;
+    }
+    if (e2e_clock_boot() - entry->handed_at > BLAME_MS)
+        return;
+    b->cautious = true;
+    if (++entry->blamed < BLAME_MAX)
+        return;
+    if (entry == b->writing) {
+        b->writing = NULL;
+    } else {
+        TAILQ_REMOVE(&b->inflight, entry, link);
+        b->inflight_count--;
+    }
+    e2e_error_set(&error, "it may be too long for the broker, or not allowed",
+                  "the broker closed the connection each of %d times that it was sent this message",
+                  BLAME_MAX);
+    e2e_send_done(b->client, entry, &error);
 }
 
 /* ---- CONNACK ------------------------------------------------------------------------------------- */
@@ -116,6 +166,7 @@ void e2e_acks_publish(e2e_broker *b, uint16_t mid, int reason)
         TAILQ_REMOVE(&b->inflight, entry, link);
         b->inflight_count--;
     }
+    b->cautious = false;
     if (reason >= MQTT_RC_UNSPECIFIED) {
         e2e_error_text(words, sizeof words, mosquitto_reason_string(reason));
         e2e_error_set(&error, "", "the broker refused the message: %s", words);

@@ -143,7 +143,7 @@ static void fail(e2e_broker *b, int code)
 {
     bool was_up = b->phase == E2E_UP;
 
-    close_down(b, b->client->persistent && b->was_up, false);
+    close_down(b, b->client->persistent && b->was_up && !b->cautious, false);
     e2e_client_down(b, was_up, code);
 }
 
@@ -190,6 +190,7 @@ static void lost(e2e_broker *b, int code)
         try_addresses(b);
         return;
     }
+    e2e_acks_blame(b, code);
     fail(b, b->connack != 0 ? b->connack : b->reason >= MQTT_RC_UNSPECIFIED ? b->reason : 0);
 }
 
@@ -385,14 +386,12 @@ bool e2e_broker_writable(const e2e_broker *b)
            !short_of_mids(b);
 }
 
-/* MQTT 5 brokers say how many they take; before it they have no words, neither for that nor for one too many: mosquitto drops
- * a 21st message of QoS 2 under way and acknowledges it. */
 bool e2e_broker_has_window(const e2e_broker *b, int qos)
 {
-    enum { QOS2_MAX = 20 };
-    size_t window = b->window;
+    /* Before MQTT 5 a broker can't say how many it takes, nor that it was one too many: mosquitto drops a 21st of QoS 2,
+     * and acknowledges it. */
+    size_t most = qos == 2 && b->client->options.mqtt_version != MQTT_PROTOCOL_V5 ? 20 : UINT16_MAX;
+    size_t window = b->cautious ? 1 : b->window < most ? b->window : most;
 
-    if (qos == 2 && b->client->options.mqtt_version != MQTT_PROTOCOL_V5 && window > QOS2_MAX)
-        window = QOS2_MAX;
     return qos == 0 || b->inflight_count < window;
 }

@@ -172,6 +172,8 @@ struct e2e_broker {
     mqtt_e2e_id time_request;
     int64_t time_last_ms;
     int max_qos;
+    bool
+        cautious; /* one of several messages made it close the connection: one at a time, to find out which */
     bool no_lasting; /* it keeps no lasting messages (MQTT 5) */
 };
 
@@ -221,6 +223,8 @@ void e2e_acks_connect(e2e_broker *broker, int code, bool session_present, const 
 void e2e_acks_publish(e2e_broker *broker, uint16_t mid, int reason);
 void e2e_receive(e2e_broker *broker, const struct mosquitto_message *message);
 
+/* A connection was lost, with libmosquitto's code: if the other side closed it, on which message? */
+void e2e_acks_blame(e2e_broker *broker, int code);
 /* Puts what was under way back into the queue: one entry, or all, in their order. */
 void e2e_acks_give_back(e2e_broker *broker, e2e_entry *entry);
 void e2e_acks_give_back_all(e2e_broker *broker);

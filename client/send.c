@@ -150,6 +150,7 @@ bool e2e_send_now(e2e_broker *b, const e2e_outgoing *draft, uint64_t *ticket)
         b->writing = e2e_queue_make(&client->queue, draft);
         if (b->writing != NULL) {
             b->writing->mid = mid;
+            b->writing->handed_at = e2e_clock_boot();
             *ticket = b->writing->ticket;
             e2e_broker_watch(b);
             return true;
@@ -157,7 +158,7 @@ bool e2e_send_now(e2e_broker *b, const e2e_outgoing *draft, uint64_t *ticket)
     }
     *ticket = ++client->queue.tickets;
     note_done(client, *ticket, NULL);
-    e2e_broker_watch(b);
+    e2e_send_pump(b); /* should on_debug have queued something */
     return true;
 }
 
@@ -196,6 +197,7 @@ static void hand_over(e2e_broker *b, e2e_entry *entry, const e2e_sealed *sealed)
     int code = e2e_connection_publish(b, sealed, &entry->mid);
 
     e2e_queue_take(&client->queue, entry);
+    entry->handed_at = e2e_clock_boot();
     if (is_refusal(code)) {
         e2e_error_set(&error, "", "%s", e2e_error_mosquitto(code));
         e2e_send_done(client, entry, &error);
