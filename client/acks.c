@@ -17,8 +17,8 @@
  * its first copy came through and only the acknowledgement was lost. QoS 2 promises no more than that here.
  *
  * Some brokers answer a message that they do not like (too long, not allowed) by closing the connection. Sent again after
- * each reconnect, it would keep all others from going out for ever. So where the other side closes the connection soon
- * after messages were handed over, they go one at a time, and one that this happens to again and again is given up.
+ * each reconnect, it would keep all others from going out for ever. So where the other side closes connections soon,
+ * with nothing acknowledged, messages go one at a time, and one that this happens to again and again is given up.
  */
 #include <errno.h>
 
@@ -26,8 +26,8 @@
 
 #include "private.h"
 
-#define BLAME_MS  5000 /* "soon after" */
-#define BLAME_MAX 4
+#define BLAME_MS  5000 /* "soon" */
+#define BLAME_MAX 3
 
 /* ---- After a loss -------------------------------------------------------------------------------- */
 
@@ -63,10 +63,14 @@ static e2e_entry *only_entry(const e2e_broker *b)
     return b->inflight_count == 1 ? TAILQ_FIRST(&b->inflight) : NULL;
 }
 
-static bool other_side_closed(const e2e_broker *b, int code)
+/* Whether the other side closed the connection soon after it began, without having acknowledged anything. */
+static bool is_suspect(const e2e_broker *b, int code)
 {
-    return code == MOSQ_ERR_CONN_LOST || b->socket_error == ECONNRESET || b->socket_error == EPIPE ||
-           b->reason >= MQTT_RC_UNSPECIFIED;
+    bool closed = code == MOSQ_ERR_CONN_LOST || b->socket_error == ECONNRESET || b->socket_error == EPIPE ||
+                  b->reason >= MQTT_RC_UNSPECIFIED;
+
+    return b->phase == E2E_UP && closed && !b->acknowledged && e2e_clock_boot() - b->up_at <= BLAME_MS &&
+           (b->inflight_count > 0 || b->writing != NULL);
 }
 
 void e2e_acks_blame(e2e_broker *b, int code)
@@ -74,16 +78,11 @@ void e2e_acks_blame(e2e_broker *b, int code)
     e2e_entry *entry = only_entry(b);
     mqtt_e2e_error error;
 
-    if (b->phase != E2E_UP || !other_side_closed(b, code))
+    if (!is_suspect(b, code))
         return;
-    if (entry == NULL) {
-        b->cautious |= b->inflight_count > 0;
-        return;
-    }
-    if (e2e_clock_boot() - entry->handed_at > BLAME_MS)
-        return;
-    b->cautious = true;
-    if (++entry->blamed < BLAME_MAX)
+    b->suspicion++;
+    b->cautious = b->suspicion > 1; /* once is no rule */
+    if (b->suspicion <= 2 || entry == NULL || ++entry->blamed < BLAME_MAX)
         return;
     if (entry == b->writing) {
         b->writing = NULL;
@@ -92,8 +91,7 @@ void e2e_acks_blame(e2e_broker *b, int code)
         b->inflight_count--;
     }
     e2e_error_set(&error, "it may be too long for the broker, or not allowed",
-                  "the broker closed the connection each of %d times that it was sent this message",
-                  BLAME_MAX);
+                  "the broker closes the connection whenever it is sent this message");
     e2e_send_done(b->client, entry, &error);
 }
 
@@ -139,6 +137,7 @@ void e2e_acks_connect(e2e_broker *b, int code, bool session_present, const mosqu
     take_limits(b, list);
     b->phase = E2E_UP;
     b->was_up = true;
+    b->acknowledged = false;
     b->up_at = e2e_clock_boot();
     b->misc_at = b->up_at;
     renew_stale(b, b->up_at);
@@ -166,6 +165,8 @@ void e2e_acks_publish(e2e_broker *b, uint16_t mid, int reason)
         TAILQ_REMOVE(&b->inflight, entry, link);
         b->inflight_count--;
     }
+    b->acknowledged = true;
+    b->suspicion = 0;
     b->cautious = false;
     if (reason >= MQTT_RC_UNSPECIFIED) {
         e2e_error_text(words, sizeof words, mosquitto_reason_string(reason));

@@ -111,7 +111,6 @@ typedef struct e2e_entry {
     uint8_t *sealed; /* as it went out, of QoS 1 and 2: sent again just so while it is fresh */
     size_t sealed_len;
     int64_t sealed_at;
-    int64_t handed_at; /* to libmosquitto */
     uint16_t mid;
     uint8_t blamed; /* times that the broker closed the connection on it */
     uint8_t payload[];

@@ -172,9 +172,10 @@ struct e2e_broker {
     mqtt_e2e_id time_request;
     int64_t time_last_ms;
     int max_qos;
-    bool
-        cautious; /* one of several messages made it close the connection: one at a time, to find out which */
-    bool no_lasting; /* it keeps no lasting messages (MQTT 5) */
+    bool acknowledged;  /* something, since it is up */
+    unsigned suspicion; /* connections in a row that it closed soon, with nothing acknowledged */
+    bool cautious;      /* one message at a time, to find out on which it closes the connection */
+    bool no_lasting;    /* it keeps no lasting messages (MQTT 5) */
 };
 
 /* A packet as mqtt_e2e_seal and its like made it: all that ever leaves. */

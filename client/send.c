@@ -150,7 +150,6 @@ bool e2e_send_now(e2e_broker *b, const e2e_outgoing *draft, uint64_t *ticket)
         b->writing = e2e_queue_make(&client->queue, draft);
         if (b->writing != NULL) {
             b->writing->mid = mid;
-            b->writing->handed_at = e2e_clock_boot();
             *ticket = b->writing->ticket;
             e2e_broker_watch(b);
             return true;
@@ -197,7 +196,6 @@ static void hand_over(e2e_broker *b, e2e_entry *entry, const e2e_sealed *sealed)
     int code = e2e_connection_publish(b, sealed, &entry->mid);
 
     e2e_queue_take(&client->queue, entry);
-    entry->handed_at = e2e_clock_boot();
     if (is_refusal(code)) {
         e2e_error_set(&error, "", "%s", e2e_error_mosquitto(code));
         e2e_send_done(client, entry, &error);

@@ -213,7 +213,7 @@ static void test_closes_on_message(void **state)
         for (int i = 0; i < 3; i++)
             test_node_publish(&a, "a", "innocent", 1, false);
         RUN_UNTIL(a.unpublished == round && a.published == 6 * round && b.count == 6 * round);
-        assert_non_null(strstr(a.publish_error, "closed the connection each of 4 times"));
+        assert_non_null(strstr(a.publish_error, "closes the connection whenever"));
         test_node_free(&a);
         if (round == 2)
             break;
