@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,6 +19,7 @@
 struct process {
     pid_t pid;
     FILE *to, *from;
+    char program[64];
     char line[64];
 };
 
@@ -47,6 +49,7 @@ process *process_start(const char *program, const char *role, const char *port, 
     char path[8192];
     int in[2], out[2];
 
+    snprintf(p->program, sizeof p->program, "%s", program);
     snprintf(path, sizeof path, "%s%s", directory, program);
     bench_check(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0, "pipe");
     p->pid = fork();
@@ -73,9 +76,23 @@ void process_tell(process *p, size_t number)
     bench_check(fflush(p->to) == 0, "writing to a program that was started");
 }
 
+/* It said why on standard error, unless a signal ended it. */
+static void died(const process *p)
+{
+    int status = 0;
+
+    waitpid(p->pid, &status, 0);
+    if (WIFSIGNALED(status))
+        fprintf(stderr, "bench: %s was ended by signal %d\n", p->program, WTERMSIG(status));
+    else
+        fprintf(stderr, "bench: %s ended with status %d\n", p->program, WEXITSTATUS(status));
+    exit(2);
+}
+
 const char *process_hear(process *p)
 {
-    bench_check(fgets(p->line, sizeof p->line, p->from) != NULL, "a program that was started");
+    if (fgets(p->line, sizeof p->line, p->from) == NULL)
+        died(p);
     p->line[strcspn(p->line, "\n")] = '\0';
     return p->line;
 }
@@ -98,17 +115,25 @@ static struct sockaddr_in loopback(uint16_t port)
     return address;
 }
 
+/* Below those that the kernel gives to connections, which else could have it by the time that the broker wants it. */
 static uint16_t free_port(void)
 {
-    struct sockaddr_in address = loopback(0);
-    socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (int i = 0; i < 100; i++) {
+        struct sockaddr_in address;
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        uint16_t random;
+        bool mine;
 
-    bench_check(bind(fd, (struct sockaddr *)&address, len) == 0 &&
-                    getsockname(fd, (struct sockaddr *)&address, &len) == 0,
-                "looking for a free port");
-    close(fd);
-    return ntohs(address.sin_port);
+        bench_check(getrandom(&random, sizeof random, 0) == sizeof random, "getrandom");
+        random = (uint16_t)(10000 + random % 22000);
+        address = loopback(random);
+        mine = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+        close(fd);
+        if (mine)
+            return random;
+    }
+    bench_check(false, "looking for a free port");
+    return 0;
 }
 
 static bool answers(uint16_t port)
@@ -162,11 +187,27 @@ static bool try_start(void)
     return false;
 }
 
+static void remove_files(void)
+{
+    unlink(broker.config);
+    rmdir(broker.dir);
+}
+
+/* The children go with us. */
+static void interrupted(int signal)
+{
+    remove_files();
+    _exit(128 + signal);
+}
+
 void process_broker_start(const char *self)
 {
     const char *slash = strrchr(self, '/');
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, interrupted);
+    signal(SIGINT, interrupted);
+    signal(SIGTERM, interrupted);
     if (slash != NULL)
         snprintf(directory, sizeof directory, "%.*s", (int)(slash - self + 1), self);
     strcpy(broker.dir, "/tmp/mqtt-e2e-bench-XXXXXX");
@@ -187,6 +228,5 @@ void process_broker_end(void)
         waitpid(broker.pid, NULL, 0);
         broker.pid = 0;
     }
-    unlink(broker.config);
-    rmdir(broker.dir);
+    remove_files();
 }
