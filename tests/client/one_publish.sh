@@ -1,3 +1,4 @@
+#!/bin/sh
 # SPDX-License-Identifier: MIT
 # Nothing leaves unsealed: the client has one call that publishes (client/connection.c), and it takes what was sealed.
 set -eu
