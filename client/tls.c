@@ -22,7 +22,8 @@ static void ask_for_name(const SSL *ssl, int where, int ret)
     if ((where & SSL_CB_HANDSHAKE_START) != 0) {
         const e2e_tls_peer *peer = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
-        SSL_set_tlsext_host_name((SSL *)(uintptr_t)ssl, peer->ask_for);
+        /* Neither is const for OpenSSL, though it changes only the first. */
+        SSL_set_tlsext_host_name((SSL *)(uintptr_t)ssl, (void *)(uintptr_t)peer->ask_for);
     }
 }
 

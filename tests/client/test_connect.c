@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
 
 static test_broker broker;
 static test_relay relay;
@@ -183,6 +186,37 @@ static void test_names(void **state)
     }
 }
 
+static bool has_ipv6(void)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
+/* Goal: an IPv6 address; in what people read it is in brackets. */
+static void test_ipv6(void **state)
+{
+    char label[64];
+
+    (void)state;
+    if (!has_ipv6()) {
+        print_message("no ::1 here: skipped\n");
+        skip();
+    }
+    test_broker_configure(&broker, "listener %u ::1\n", (unsigned)broker.port);
+    test_broker_start(&broker);
+    strcpy(a.hosts[0].name, "::1");
+    start_node(&a);
+    snprintf(label, sizeof label, "[::1]:%u", (unsigned)broker.port);
+    assert_string_equal(a.broker, label);
+    test_node_publish(&a, "a", "x", 1, false);
+    RUN_UNTIL(a.published == 1);
+}
+
 /* Goal: the same client id twice: each takes the other's place, and not all the time. */
 static void test_taken_over(void **state)
 {
@@ -276,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_silent_host, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nobody_listens, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ipv6, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_taken_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_proxy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drain, set_up, tear_down),
