@@ -14,7 +14,7 @@
 #define PACKET   (PAYLOAD + 43)
 #define MESSAGES 10000
 #define PINGS    50
-#define SECONDS  4
+#define SECONDS  6
 
 /* ---- A conversation: two nodes, which wait in between ---- */
 
