@@ -5,33 +5,12 @@
  * Each call runs twice on a stack of its own that was painted before, with two keys and all else the same. What it left
  * behind must be the same, byte for byte. (The other backends leave this to their libraries, and promise it not.)
  */
+#include "painted.h"
 #include "support.h"
 
 #include <string.h>
-#include <ucontext.h>
 
-/* Where the stack can't be looked at: the address sanitizer moves locals to the heap, and valgrind forbids to read what lies
- * below the stack pointer. */
-#if defined(__SANITIZE_ADDRESS__)
-#define ADDRESS_SANITIZER true
-#elif defined(__has_feature)
-#define ADDRESS_SANITIZER __has_feature(address_sanitizer)
-#else
-#define ADDRESS_SANITIZER false
-#endif
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#ifndef RUNNING_ON_VALGRIND
-#define RUNNING_ON_VALGRIND false
-#endif
-
-#define STACK_SIZE 16384
-
-static _Alignas(16) uint8_t stack[STACK_SIZE];
-static uint8_t left_behind[STACK_SIZE], left_before[STACK_SIZE];
+static uint8_t left_behind[PAINTED_SIZE], left_before[PAINTED_SIZE];
 
 /* ---- The calls ------------------------------------------------------------------------------------ */
 
@@ -88,28 +67,12 @@ static void do_leak(void)
         p[i] = keys[i];
 }
 
-/* ---- Painted stacks -------------------------------------------------------------------------------- */
-
-static void (*to_run)(void);
-
-static void run_on_stack(void)
-{
-    to_run();
-}
+/* ---- Two runs ------------------------------------------------------------------------------------- */
 
 static void run_painted(void (*call)(void))
 {
-    static ucontext_t here, there;
-
-    memset(stack, 0xa5, sizeof stack);
-    to_run = call;
-    assert_int_equal(getcontext(&there), 0);
-    there.uc_stack.ss_sp = stack;
-    there.uc_stack.ss_size = sizeof stack;
-    there.uc_link = &here;
-    makecontext(&there, run_on_stack, 0);
-    assert_int_equal(swapcontext(&here, &there), 0);
-    memcpy(left_behind, stack, sizeof stack);
+    painted_run(call);
+    memcpy(left_behind, painted_stack, sizeof left_behind);
 }
 
 /* Makes keys, and runs the calls in their order, but looks at what is left after `watched` alone. */
@@ -135,10 +98,10 @@ static void (*volatile run_again)(void (*watched)(void)) = run_in_order;
 static bool same_for_two_keys(void (*watched)(void))
 {
     for (volatile int i = 0; i < 2; i++) {
-        memcpy(left_before, left_behind, STACK_SIZE);
+        memcpy(left_before, left_behind, PAINTED_SIZE);
         run_again(watched);
     }
-    return memcmp(left_before, left_behind, STACK_SIZE) == 0;
+    return memcmp(left_before, left_behind, PAINTED_SIZE) == 0;
 }
 
 static void nothing_of_a_key_stays(void **unused)
@@ -146,7 +109,7 @@ static void nothing_of_a_key_stays(void **unused)
     static void (*const calls[])(void) = {do_init, do_seal, do_open, do_mask, do_topic, do_hmac, do_wipe};
 
     (void)unused;
-    if (ADDRESS_SANITIZER || RUNNING_ON_VALGRIND)
+    if (!painted_works())
         skip();
     test_random(nonce, sizeof nonce);
     test_random(iv, sizeof iv);
