@@ -41,9 +41,11 @@ build() {
 plain=$PWD/build/test/plain
 
 # run_tests DIR [CTEST OPTION...]: fails too if there are none. One more at a time than there are processes to have:
-# those with a broker wait most of the time.
+# those with a broker wait most of the time. A program that fails is run once more, and ctest's output says so: real
+# brokers and clocks on a busy machine fail now and then for reasons of their own. What fails twice has failed.
 run_tests() {
     dir=$1
     shift
-    ctest --test-dir "$dir" -j "$((JOBS + 1))" --output-on-failure --no-tests=error --timeout 1200 "$@"
+    ctest --test-dir "$dir" -j "$((JOBS + 1))" --output-on-failure --no-tests=error --timeout 1200 \
+        --repeat until-pass:2 "$@"
 }
