@@ -41,11 +41,14 @@ build() {
 plain=$PWD/build/test/plain
 
 # run_tests DIR [CTEST OPTION...]: fails too if there are none. One more at a time than there are processes to have:
-# those with a broker wait most of the time. A program that fails is run once more, and ctest's output says so: real
-# brokers and clocks on a busy machine fail now and then for reasons of their own. What fails twice has failed.
+# those with a broker wait most of the time.
 run_tests() {
     dir=$1
     shift
-    ctest --test-dir "$dir" -j "$((JOBS + 1))" --output-on-failure --no-tests=error --timeout 1200 \
-        --repeat until-pass:2 "$@"
+    ctest --test-dir "$dir" -j "$((JOBS + 1))" --output-on-failure --no-tests=error --timeout 1200 "$@"
 }
+
+# For programs that talk to real brokers: one that fails is run once more, and ctest's output says so; what fails twice
+# has failed. Clocks and brokers on a busy machine fail for reasons of their own. Never for tests with random seeds.
+# shellcheck disable=SC2034 # by suites
+again='--repeat until-pass:2'
