@@ -15,7 +15,7 @@ SUPPORT_DIR=${BASH_SOURCE[0]%/*}
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return
-    export HOME=$PWD LC_ALL=C.UTF-8
+    export HOME=$PWD LC_ALL=C.UTF-8 TERM=xterm
     unset XDG_CONFIG_HOME NO_COLOR SSL_CERT_FILE SSL_CERT_DIR
     : "${MQTT_E2E:=mqtt-e2e}"
     PIDS=()
