@@ -12,7 +12,7 @@
 /* Batches of microseconds can be many; those that come from other processes take longer, and are steadier. */
 static size_t pairs_min(const bench_side *side)
 {
-    return side->sample != NULL ? 11 : 31;
+    return side->sample != NULL ? 21 : 31;
 }
 
 static int warm_ups(const bench_side *side)
@@ -36,16 +36,37 @@ int64_t bench_now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-void bench_pin(void)
+static void pin(size_t cpu)
 {
     cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
+void bench_pin(void)
+{
     int cpu = sched_getcpu();
 
-    if (cpu < 0)
+    if (cpu >= 0)
+        pin((size_t)cpu);
+}
+
+void bench_pin_to(unsigned n)
+{
+    size_t last = CPU_SETSIZE;
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
         return;
-    CPU_ZERO(&set);
-    CPU_SET((size_t)cpu, &set);
-    sched_setaffinity(0, sizeof set, &set); /* where it is refused, figures are noisier, and no less true */
+    for (size_t cpu = 0; cpu < CPU_SETSIZE && (last == CPU_SETSIZE || n > 0); cpu++)
+        if (CPU_ISSET(cpu, &set)) {
+            n -= last != CPU_SETSIZE;
+            last = cpu;
+        }
+    if (last != CPU_SETSIZE)
+        pin(last);
 }
 
 void bench_check(bool ok, const char *what)

@@ -32,7 +32,7 @@ typedef struct {
     double ratio;        /* median of a/b over the pairs */
 } bench_pair;
 
-/* Runs pairs for about `seconds` of time, at least 31 of them (11 of samples). */
+/* Runs pairs for about `seconds` of time, at least 31 of them (21 of samples). */
 bench_pair bench_compare(const bench_side *a, const bench_side *b, double seconds);
 
 /* One side alone: only a and a_min are set. */
@@ -45,8 +45,10 @@ uint64_t bench_ns(void); /* monotonic */
 /* UTC in milliseconds, read anew: what a sender does for each message. */
 int64_t bench_now_ms(void);
 
-/* Keeps this process on one processor, where that is allowed. */
+/* Keeps this process on the processor that it is on; or on number `n` of those that it may use, or the last. Where the
+ * kernel forbids it, figures are noisier, and no less true. */
 void bench_pin(void);
+void bench_pin_to(unsigned n);
 
 /* Ends the program where something failed that can't fail: a benchmark of errors would be fast and worthless. */
 void bench_check(bool ok, const char *what);

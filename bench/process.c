@@ -41,8 +41,8 @@ static void bind_to_parent(pid_t parent)
         _exit(1);
 }
 
-process *process_start(const char *program, const char *role, const char *port, const char *topic,
-                       const char *len, const char *qos)
+process *process_start(unsigned processor, const char *program, const char *role, const char *port,
+                       const char *topic, const char *len, const char *qos)
 {
     process *p = bench_alloc(sizeof *p);
     pid_t parent = getpid();
@@ -56,6 +56,7 @@ process *process_start(const char *program, const char *role, const char *port, 
     bench_check(p->pid >= 0, "fork");
     if (p->pid == 0) {
         bind_to_parent(parent);
+        bench_pin_to(processor);
         dup2(in[0], STDIN_FILENO);
         dup2(out[1], STDOUT_FILENO);
         execl(path, program, role, port, topic, len, qos, (char *)NULL);
@@ -172,6 +173,7 @@ static bool try_start(void)
     bench_check(broker.pid >= 0, "fork");
     if (broker.pid == 0) {
         bind_to_parent(parent);
+        bench_pin_to(0);
         execlp("mosquitto", "mosquitto", "-c", broker.config, (char *)NULL);
         execl("/usr/sbin/mosquitto", "mosquitto", "-c", broker.config, (char *)NULL);
         perror("mosquitto");

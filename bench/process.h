@@ -7,9 +7,9 @@
 
 typedef struct process process;
 
-/* Starts a program of the directory that we lie in. */
-process *process_start(const char *program, const char *role, const char *port, const char *topic,
-                       const char *len, const char *qos);
+/* Starts a program of the directory that we lie in, on a processor: see bench_pin_to. */
+process *process_start(unsigned processor, const char *program, const char *role, const char *port,
+                       const char *topic, const char *len, const char *qos);
 void process_tell(process *p, size_t number);
 const char *process_hear(process *p); /* its next line; lives until the next call */
 void process_end(process *p);
