@@ -54,7 +54,18 @@ static bool read_file(const char *path, char **data, size_t *len)
     return fine;
 }
 
-bool cli_read_payload(const cli_options *options, void **data, size_t *len)
+/* A payload of any size may be sent, whatever the queue's bound. */
+static void make_way(cli_options *options, size_t len)
+{
+    mqtt_e2e_client_options *client = &options->client;
+    if (client->queue_bytes < len)
+        client->queue_bytes = len;
+    if (len + MQTT_E2E_OVERHEAD > client->session.longest_packet)
+        cli_warning("%zu bytes: receivers refuse what is longer than %zu unless they set a higher limit", len,
+                    client->session.longest_packet - (size_t)MQTT_E2E_OVERHEAD);
+}
+
+bool cli_read_payload(cli_options *options, void **data, size_t *len)
 {
     char *text = NULL;
     bool fine = true;
@@ -77,5 +88,7 @@ bool cli_read_payload(const cli_options *options, void **data, size_t *len)
         text = NULL;
     }
     *data = text;
+    if (fine)
+        make_way(options, *len);
     return fine;
 }

@@ -142,8 +142,6 @@ static int run(state *pub, cli_options *options)
     pub->topic = options->topics.items[0];
     if (!pub->by_lines && !cli_read_payload(options, &pub->payload, &pub->len))
         return CLI_FAILED;
-    if (options->client.queue_bytes < pub->len)
-        options->client.queue_bytes = pub->len;
     options->client.on_published = on_published;
     cli_patience patience = options->wait_ms ? CLI_PATIENT
                             : pub->by_lines  ? CLI_ONCE_CONNECTED

@@ -98,8 +98,6 @@ static int run(state *request, cli_options *options)
     mqtt_e2e_error error;
     if (!cli_read_payload(options, &request->payload, &request->len))
         return CLI_FAILED;
-    if (options->client.queue_bytes < request->len)
-        options->client.queue_bytes = request->len;
     if (options->wait_ms == 0)
         options->wait_ms = TIMEOUT_MS;
     options->client.on_published = on_published;

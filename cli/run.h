@@ -68,7 +68,7 @@ uint64_t cli_count_refused(const mqtt_e2e_session *session);
 
 /* ---- payload.c ---------------------------------------------------------------------------------- */
 
-/* The payload of -m, -f, -s or -n, to be freed, in *data (NULL where empty). False: it was told. */
-bool cli_read_payload(const cli_options *options, void **data, size_t *len);
+/* The payload of -m, -f, -s or -n, to be freed, in *data (NULL where empty); the queue is made to hold it. False: it was told. */
+bool cli_read_payload(cli_options *options, void **data, size_t *len);
 
 #endif

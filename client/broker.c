@@ -173,13 +173,13 @@ static void try_addresses(e2e_broker *b)
             return;
         }
     }
-    e2e_error_connection(b, code);
+    e2e_reason_connection(b, code);
     fail(b, 0);
 }
 
 static void lost(e2e_broker *b, int code)
 {
-    e2e_error_connection(b, code);
+    e2e_reason_connection(b, code);
     if (b->phase == E2E_LOOKING_UP)
         snprintf(b->why, sizeof b->why, "host name lookup takes too long");
     if (b->phase == E2E_CONNECTING && b->connack == 0 && b->address + 1 < b->address_count) {

@@ -57,8 +57,8 @@ static bool find_line(const char *text, size_t len, const char **line, size_t *l
         size_t n = (size_t)(stop - text);
         trim(&p, &n);
         if (n > 0 && *number > 0)
-            return e2e_uri_fail(error, "comments start with '#'",
-                                "lines %u and %u both hold a key; one line may", *number, i);
+            return e2e_error_set(error, "comments start with '#'",
+                                 "lines %u and %u both hold a key; one line may", *number, i);
         if (n > 0) {
             *line = p;
             *line_len = n;
@@ -67,7 +67,7 @@ static bool find_line(const char *text, size_t len, const char **line, size_t *l
         text = stop + (stop < end);
     }
     return *number > 0 ||
-           e2e_uri_fail(error, "mqtt-e2e keygen makes a key file", "no key: no line but comments");
+           e2e_error_set(error, "mqtt-e2e keygen makes a key file", "no key: no line but comments");
 }
 
 static bool starts_with(const char *line, size_t len, const char *start)
@@ -89,14 +89,16 @@ static bool parse_line(const char *line, size_t len, mqtt_e2e_config *config, mq
     if (starts_with(line, len, E2E_URI_SCHEME))
         return e2e_uri_parse(line, len, config, error);
     if (has_scheme(line, len))
-        return e2e_uri_fail(error, "the URI of a key is mqtt-e2e://KEY@host:port/base",
-                            "a URI of another scheme than mqtt-e2e://");
+        return e2e_error_set(error, "the URI of a key is mqtt-e2e://KEY@host:port/base",
+                             "a URI of another scheme than mqtt-e2e://");
     return e2e_uri_parse_bare(line, len, config, error);
 }
 
 static void put_before(mqtt_e2e_error *error, const char *what)
 {
     char text[sizeof error->text];
+    if (!error)
+        return;
     memcpy(text, error->text, sizeof text);
     snprintf(error->text, sizeof error->text, "%.100s: %.150s", what, text);
 }
@@ -108,11 +110,11 @@ bool mqtt_e2e_config_parse(const char *text, size_t len, mqtt_e2e_config *config
     unsigned number;
     char where[32];
     memset(config, 0, sizeof *config);
-    memset(error, 0, sizeof *error);
+    e2e_error_set(error, "", "%s", "");
     if (len > FILE_MAX)
-        return e2e_uri_fail(error, "", "over %zu bytes long, which no key file is", FILE_MAX);
+        return e2e_error_set(error, "", "over %zu bytes long, which no key file is", FILE_MAX);
     if (len > 0 && memchr(text, '\0', len))
-        return e2e_uri_fail(error, "a key file is text", "a NUL byte: this is not a text file");
+        return e2e_error_set(error, "a key file is text", "a NUL byte: this is not a text file");
     if (starts_with(text, len, "\xEF\xBB\xBF")) { /* the mark that some editors put in front of UTF-8 */
         text += 3;
         len -= 3;
@@ -172,9 +174,9 @@ static bool load_fd(int fd, mqtt_e2e_config *config, mqtt_e2e_error *error)
     struct stat info;
     char *text = malloc(FILE_MAX + 1);
     if (!text)
-        return e2e_uri_fail(error, "", "out of memory");
+        return e2e_error_set(error, "", "out of memory");
     ssize_t len = read_all(fd, text);
-    bool fine = len < 0 ? e2e_uri_fail(error, "", "cannot read it: %s", strerror(errno))
+    bool fine = len < 0 ? e2e_error_set(error, "", "cannot read it: %s", strerror(errno))
                         : mqtt_e2e_config_parse(text, (size_t)len, config, error);
     explicit_bzero(text, FILE_MAX + 1);
     free(text);
@@ -200,10 +202,10 @@ bool mqtt_e2e_config_load(const char *path, mqtt_e2e_config *config, mqtt_e2e_er
     char place[4096], what[100];
     bool by_default = !path;
     memset(config, 0, sizeof *config);
-    memset(error, 0, sizeof *error);
+    e2e_error_set(error, "", "%s", "");
     if (by_default && !mqtt_e2e_config_path(place, sizeof place))
-        return e2e_uri_fail(error, "name the key file, or set HOME",
-                            "no home directory to look for the key file in");
+        return e2e_error_set(error, "name the key file, or set HOME",
+                             "no home directory to look for the key file in");
     path = by_default ? place : path;
     name_file(what, sizeof what, path);
     bool from_stdin = !by_default && strcmp(path, "-") == 0;
@@ -212,7 +214,7 @@ bool mqtt_e2e_config_load(const char *path, mqtt_e2e_config *config, mqtt_e2e_er
         const char *hint = errno != ENOENT ? ""
                            : by_default ? "'mqtt-e2e keygen' makes one; to use another, name it with -K FILE"
                                         : "'mqtt-e2e keygen FILE' makes one";
-        return e2e_uri_fail(error, hint, "cannot open the %s: %s", what, strerror(errno));
+        return e2e_error_set(error, hint, "cannot open the %s: %s", what, strerror(errno));
     }
     bool fine = load_fd(fd, config, error);
     if (!from_stdin)

@@ -9,6 +9,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "error.h"
 #include "mqtt_e2e/client.h"
 
 #define E2E_ADDRESSES_MAX 8
@@ -18,24 +19,12 @@ typedef struct e2e_subscription e2e_subscription;
 typedef struct e2e_request e2e_request;
 typedef struct e2e_lookup e2e_lookup;
 
-/* ---- Errors and text (error.c) ------------------------------------------------------------------- */
-
-/* Writes an error and its hint ("" for none); `error` may be NULL. Returns false. */
-bool e2e_error_set(mqtt_e2e_error *error, const char *hint, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-/* Somebody else's words in our style: lower case, no full stop. */
-void e2e_error_text(char *out, size_t size, const char *text);
-bool e2e_error_memory(mqtt_e2e_error *error);
-/* For a session's status that is the caller's or the environment's. */
-bool e2e_error_status(mqtt_e2e_error *error, mqtt_e2e_status status);
-/* Why a topic or a filter was refused. */
-bool e2e_error_topic(mqtt_e2e_error *error, const char *topic);
-bool e2e_error_filter(mqtt_e2e_error *error, const char *filter);
+/* ---- Why connections end, in words (reasons.c) ---------------------------------------------------- */
 
 /* Why a broker refused a CONNECT, by its return code (MQTT 3.1.1 §3.2.2.3) or reason code (MQTT 5 §3.2.2.2). */
-const char *e2e_error_connack(int code, int mqtt_version);
+const char *e2e_reason_connack(int code, int mqtt_version);
 /* libmosquitto's errors, in our words. */
-const char *e2e_error_mosquitto(int code);
+const char *e2e_reason_mosquitto(int code);
 
 /* ---- Clocks and randomness (clock.c) ------------------------------------------------------------- */
 

@@ -14,7 +14,7 @@
  *                    below them. resolve.c, tls.c: below that
  *   topics.c         wire and logical topics, prepared once
  *   options.c        checks and copies of the options; client id
- *   clock.c, error.c, fork.c
+ *   clock.c, error.c, reasons.c, fork.c
  *
  * What the leaves of this tree offer is in parts.h.
  *
@@ -231,7 +231,7 @@ void e2e_acks_give_back(e2e_broker *broker, e2e_entry *entry);
 void e2e_acks_give_back_all(e2e_broker *broker);
 
 /* Says in broker->why what ended a connection, or kept it from coming about; `code` is libmosquitto's. */
-void e2e_error_connection(e2e_broker *broker, int code);
+void e2e_reason_connection(e2e_broker *broker, int code);
 
 /* ---- Sending (send.c) ---------------------------------------------------------------------------- */
 

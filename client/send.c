@@ -197,7 +197,7 @@ static void hand_over(e2e_broker *b, e2e_entry *entry, const e2e_sealed *sealed)
 
     e2e_queue_take(&client->queue, entry);
     if (is_refusal(code)) {
-        e2e_error_set(&error, "", "%s", e2e_error_mosquitto(code));
+        e2e_error_set(&error, "", "%s", e2e_reason_mosquitto(code));
         e2e_send_done(client, entry, &error);
         return;
     }

@@ -6,22 +6,11 @@
  */
 #include "uri.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../src/b64u.h"
 #include "../src/names.h"
-
-bool e2e_uri_fail(mqtt_e2e_error *error, const char *hint, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(error->text, sizeof error->text, format, args);
-    va_end(args);
-    snprintf(error->hint, sizeof error->hint, "%s", hint);
-    return false;
-}
 
 /* ---- Keys ---------------------------------------------------------------------------------------- */
 
@@ -83,9 +72,9 @@ bool e2e_uri_parse_bare(const char *line, size_t len, mqtt_e2e_config *config, m
 {
     if (hex_key(line, len, config) || base64_key(line, len, config))
         return true;
-    return e2e_uri_fail(error,
-                        "a key file holds one line mqtt-e2e://KEY@host:port/base, or 32 or 64 hex digits",
-                        "neither an mqtt-e2e:// URI nor a bare key of 16 or 32 bytes in hex or base64");
+    return e2e_error_set(error,
+                         "a key file holds one line mqtt-e2e://KEY@host:port/base, or 32 or 64 hex digits",
+                         "neither an mqtt-e2e:// URI nor a bare key of 16 or 32 bytes in hex or base64");
 }
 
 /* ---- The URI ------------------------------------------------------------------------------------- */
@@ -97,20 +86,20 @@ bool e2e_uri_decode(const char *what, const char *text, size_t len, char *out, s
     for (size_t i = 0; i < len; i++, n++) {
         int high = 0, low = 0;
         if (n + 1 >= size)
-            return e2e_uri_fail(error, "", "the %s is over %zu bytes long", what, size - 1);
+            return e2e_error_set(error, "", "the %s is over %zu bytes long", what, size - 1);
         if (text[i] != '%') {
             out[n] = text[i];
             continue;
         }
         if (len - i < 3 || (high = nibble(text[i + 1])) < 0 || (low = nibble(text[i + 2])) < 0)
-            return e2e_uri_fail(error, "a percent sign itself is written %25",
-                                "a percent sign in the %s is not followed by two hex digits", what);
+            return e2e_error_set(error, "a percent sign itself is written %25",
+                                 "a percent sign in the %s is not followed by two hex digits", what);
         out[n] = (char)(high << 4 | low);
         i += 2;
     }
     out[n] = '\0';
     if (!e2e_names_utf8(out, n)) /* refuses NUL too */
-        return e2e_uri_fail(error, "", "the %s is not UTF-8, or holds a NUL", what);
+        return e2e_error_set(error, "", "the %s is not UTF-8, or holds a NUL", what);
     return true;
 }
 
@@ -123,13 +112,13 @@ bool e2e_uri_base(const char *text, size_t len, mqtt_e2e_config *config, mqtt_e2
         return false;
     len = strlen(config->base);
     if (config->base[len - 1] == '/')
-        return e2e_uri_fail(error, "the slash between base and topic comes by itself",
-                            "the base ends with '/'");
+        return e2e_error_set(error, "the slash between base and topic comes by itself",
+                             "the base ends with '/'");
     if (!e2e_names_topic_ok(config->base, len))
-        return e2e_uri_fail(error, "", "the base holds a wildcard, '+' or '#'");
+        return e2e_error_set(error, "", "the base holds a wildcard, '+' or '#'");
     if (strncmp(config->base, "$share/", 7) == 0)
-        return e2e_uri_fail(error, "$share/group/ goes before the topic of a subscription",
-                            "the base starts with $share/");
+        return e2e_error_set(error, "$share/group/ goes before the topic of a subscription",
+                             "the base starts with $share/");
     return true;
 }
 
@@ -147,12 +136,12 @@ static bool check_characters(const char *text, size_t len, mqtt_e2e_error *error
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
         if (c <= ' ' || c == 0x7F)
-            return e2e_uri_fail(error, "a space is written %20, a control character alike",
-                                "white space or a control character in the URI");
+            return e2e_error_set(error, "a space is written %20, a control character alike",
+                                 "white space or a control character in the URI");
         if (c == '#')
-            return e2e_uri_fail(error,
-                                "it is written %23; a comment on the same line starts with a space and '#'",
-                                "'#' in the URI");
+            return e2e_error_set(error,
+                                 "it is written %23; a comment on the same line starts with a space and '#'",
+                                 "'#' in the URI");
     }
     return true;
 }
@@ -165,9 +154,9 @@ bool e2e_uri_parse(const char *line, size_t len, mqtt_e2e_config *config, mqtt_e
         return false;
     size_t n = before(p, (size_t)(end - p), "@/?");
     if (n == 0)
-        return e2e_uri_fail(error, "mqtt-e2e keygen makes a whole key file", "no key behind mqtt-e2e://");
+        return e2e_error_set(error, "mqtt-e2e keygen makes a whole key file", "no key behind mqtt-e2e://");
     if (!e2e_uri_key(p, n, config))
-        return e2e_uri_fail(
+        return e2e_error_set(
             error,
             "22 characters of base64url are 128 bits, 43 are 256; the key may stand alone in the file as hex",
             "the key in the URI is not 16 or 32 bytes in base64url (it has %zu characters)", n);

@@ -2,6 +2,7 @@
 #ifndef E2E_URI_H
 #define E2E_URI_H
 /* The significant line of a key file: mqtt-e2e://KEY@host:port,.../base?name=...&..., or a bare key. */
+#include "error.h"
 #include "mqtt_e2e/client.h"
 
 #define E2E_URI_SCHEME "mqtt-e2e://"
@@ -22,9 +23,5 @@ bool e2e_uri_query(const char *text, size_t len, mqtt_e2e_config *config, mqtt_e
 /* Percent-decodes (RFC 3986 §2.1) to a string. `what` names the part in *error. */
 bool e2e_uri_decode(const char *what, const char *text, size_t len, char *out, size_t size,
                     mqtt_e2e_error *error);
-
-/* Writes an error and its hint ("" for none); returns false. */
-bool e2e_uri_fail(mqtt_e2e_error *error, const char *hint, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -25,10 +25,10 @@ static bool parse_port(const char *text, size_t len, mqtt_e2e_host *host, mqtt_e
     for (; i < len && i < 6 && text[i] >= '0' && text[i] <= '9'; i++)
         port = port * 10 + (unsigned)(text[i] - '0');
     if (i == 0 || i != len)
-        return e2e_uri_fail(error, "an IPv6 address stands in brackets; user and password go behind '?'",
-                            "the port of host '%s' is not a number from 1 to 65535", host->name);
+        return e2e_error_set(error, "an IPv6 address stands in brackets; user and password go behind '?'",
+                             "the port of host '%s' is not a number from 1 to 65535", host->name);
     if (port < 1 || port > 65535)
-        return e2e_uri_fail(error, "", "the port of host '%s' must be 1 to 65535, not %u", host->name, port);
+        return e2e_error_set(error, "", "the port of host '%s' must be 1 to 65535, not %u", host->name, port);
     host->port = (uint16_t)port;
     return true;
 }
@@ -47,7 +47,7 @@ static bool parse_ipv6(const char *text, size_t len, mqtt_e2e_host *host, mqtt_e
         *zone = '%';
         fine = fine && all_of(zone + 1, strlen(zone + 1), "-._");
     }
-    return fine || e2e_uri_fail(error, "", "what stands in brackets is not an IPv6 address");
+    return fine || e2e_error_set(error, "", "what stands in brackets is not an IPv6 address");
 }
 
 static bool parse_host(const char *text, size_t len, mqtt_e2e_host *host, mqtt_e2e_error *error)
@@ -56,7 +56,7 @@ static bool parse_host(const char *text, size_t len, mqtt_e2e_host *host, mqtt_e
     if (text[0] == '[') {
         close = memchr(text, ']', len);
         if (!close)
-            return e2e_uri_fail(error, "", "a '[' without its ']' among the hosts");
+            return e2e_error_set(error, "", "a '[' without its ']' among the hosts");
         if (!parse_ipv6(text + 1, (size_t)(close - text - 1), host, error))
             return false;
         rest = close + 1;
@@ -64,32 +64,32 @@ static bool parse_host(const char *text, size_t len, mqtt_e2e_host *host, mqtt_e
         rest = memchr(text, ':', len);
         rest = rest ? rest : end;
         if ((size_t)(rest - text) > 253 || !all_of(text, (size_t)(rest - text), "-._"))
-            return e2e_uri_fail(error,
-                                "letters, digits, '-' and '.' make a host name; IPv6 stands in brackets",
-                                "a host name is empty, too long, or has characters that no host name has");
+            return e2e_error_set(error,
+                                 "letters, digits, '-' and '.' make a host name; IPv6 stands in brackets",
+                                 "a host name is empty, too long, or has characters that no host name has");
         memcpy(host->name, text, (size_t)(rest - text));
     }
     if (rest == end)
         return true;
     if (*rest != ':')
-        return e2e_uri_fail(error, "", "something between ']' and the port of host '%s'", host->name);
+        return e2e_error_set(error, "", "something between ']' and the port of host '%s'", host->name);
     return parse_port(rest + 1, (size_t)(end - rest - 1), host, error);
 }
 
 bool e2e_uri_hosts(const char *text, size_t len, mqtt_e2e_config *config, mqtt_e2e_error *error)
 {
     if (len == 0)
-        return e2e_uri_fail(error, "leave the '@' out for localhost", "no host behind '@'");
+        return e2e_error_set(error, "leave the '@' out for localhost", "no host behind '@'");
     if (memchr(text, '@', len))
-        return e2e_uri_fail(error, "user and password go behind '?': ?user=...&password=...",
-                            "more than one '@' before the base");
+        return e2e_error_set(error, "user and password go behind '?': ?user=...&password=...",
+                             "more than one '@' before the base");
     for (const char *p = text, *end = text + len; p <= end;) {
         const char *comma = memchr(p, ',', (size_t)(end - p));
         comma = comma ? comma : end;
         if (p == comma)
-            return e2e_uri_fail(error, "", "a host name is missing before or behind a comma");
+            return e2e_error_set(error, "", "a host name is missing before or behind a comma");
         if (config->host_count == MQTT_E2E_HOSTS_MAX)
-            return e2e_uri_fail(error, "", "more than %d hosts", MQTT_E2E_HOSTS_MAX);
+            return e2e_error_set(error, "", "more than %d hosts", MQTT_E2E_HOSTS_MAX);
         if (!parse_host(p, (size_t)(comma - p), &config->hosts[config->host_count], error))
             return false;
         config->host_count++;
@@ -116,17 +116,17 @@ static key find_key(const char *text, size_t len)
 static bool unknown_key(const char *text, size_t len, bool password_seen, mqtt_e2e_error *error)
 {
     if (password_seen || len > 32 || !all_of(text, len, "-._"))
-        return e2e_uri_fail(
+        return e2e_error_set(
             error, "an '&' in a value is written %26; the keys are base, name, tls, user, password, plain",
             "an unknown key in the query");
-    return e2e_uri_fail(error, "the keys are base, name, tls, user, password, plain",
-                        "unknown key '%.*s' in the query", (int)len, text);
+    return e2e_error_set(error, "the keys are base, name, tls, user, password, plain",
+                         "unknown key '%.*s' in the query", (int)len, text);
 }
 
 static bool parse_flag(const char *name, const char *text, size_t len, bool *flag, mqtt_e2e_error *error)
 {
     if (len != 1 || (text[0] != '0' && text[0] != '1'))
-        return e2e_uri_fail(error, "", "%s must be 0 or 1", name);
+        return e2e_error_set(error, "", "%s must be 0 or 1", name);
     *flag = text[0] == '1';
     return true;
 }
@@ -142,20 +142,20 @@ static bool has_control(const char *text)
 static bool parse_text(const char *name, const char *text, size_t len, char out[256], mqtt_e2e_error *error)
 {
     if (len == 0)
-        return e2e_uri_fail(error, "leave it out", "%s has no value", name);
+        return e2e_error_set(error, "leave it out", "%s has no value", name);
     if (!e2e_uri_decode(name, text, len, out, 256, error))
         return false;
-    return !has_control(out) || e2e_uri_fail(error, "", "a control character in the %s", name);
+    return !has_control(out) || e2e_error_set(error, "", "a control character in the %s", name);
 }
 
 /* Only the empty base, which the path can't say: a slash alone is no base. */
 static bool parse_base(size_t len, mqtt_e2e_config *config, mqtt_e2e_error *error)
 {
     if (len > 0)
-        return e2e_uri_fail(error, "a base stands in the path: mqtt-e2e://KEY@host/BASE",
-                            "base in the query sets the empty base, and takes no value");
+        return e2e_error_set(error, "a base stands in the path: mqtt-e2e://KEY@host/BASE",
+                             "base in the query sets the empty base, and takes no value");
     if (config->base_given)
-        return e2e_uri_fail(error, "leave one of them out", "a base in the path, and 'base=' in the query");
+        return e2e_error_set(error, "leave one of them out", "a base in the path, and 'base=' in the query");
     config->base_given = true;
     return true;
 }
@@ -186,21 +186,21 @@ bool e2e_uri_query(const char *text, size_t len, mqtt_e2e_config *config, mqtt_e
         stop = stop ? stop : end;
         const char *equals = memchr(p, '=', (size_t)(stop - p));
         if (!equals)
-            return e2e_uri_fail(
+            return e2e_error_set(
                 error, "the query is name=...&tls=1&user=...&password=...&plain=1; '&' in a value is %26",
                 "a part of the query has no '='");
         key k = find_key(p, (size_t)(equals - p));
         if (k == KEYS)
             return unknown_key(p, (size_t)(equals - p), seen & 1u << PASSWORD, error);
         if (seen & 1u << k)
-            return e2e_uri_fail(error, "", "%s is given twice in the query", keys[k]);
+            return e2e_error_set(error, "", "%s is given twice in the query", keys[k]);
         seen |= 1u << k;
         if (!set(k, equals + 1, (size_t)(stop - equals - 1), config, error))
             return false;
         p = stop + 1;
     }
     if (config->password[0] && !config->user[0])
-        return e2e_uri_fail(error, "MQTT takes a password only with a user name",
-                            "a password without a user");
+        return e2e_error_set(error, "MQTT takes a password only with a user name",
+                             "a password without a user");
     return true;
 }

@@ -69,8 +69,8 @@ static mqtt_e2e_status check_time(const mqtt_e2e_session *s, const arrival *a, m
         return MQTT_E2E_FUTURE;
     }
     /* Only a clock that was set back can bring one below this: see `lasting_old`. */
-    if (a->inner.kind == MQTT_E2E_LASTING && time <= s->old_floor)
-        return stale_by(message, s->old_floor + 1 - time);
+    if (a->inner.kind == MQTT_E2E_LASTING && floor < s->old_floor)
+        floor = s->old_floor;
     return time <= floor ? stale_by(message, floor + 1 - time) : MQTT_E2E_OK;
 }
 

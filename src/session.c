@@ -36,7 +36,7 @@ static bool base_ok(const char *base)
 static bool options_ok(const mqtt_e2e_options *o)
 {
     return o->crypto != NULL && o->key != NULL && (o->key_len == 16 || o->key_len == 32) && o->streams >= 1 &&
-           o->streams <= 32767 && o->window >= 64 && o->window % 64 == 0 &&
+           o->streams <= 32767 && o->window >= 64 && o->window % 64 == 0 && o->lasting_topics <= 1024 &&
            o->longest_packet >= MQTT_E2E_OVERHEAD && o->floor_ms >= 0 && o->floor_ms <= E2E_TIME_MAX &&
            (o->base == NULL || base_ok(o->base)) &&
            (o->prefix == NULL || e2e_names_topic_ok(o->prefix, e2e_names_length(o->prefix)) ||

@@ -47,8 +47,3 @@ run_tests() {
     shift
     ctest --test-dir "$dir" -j "$((JOBS + 1))" --output-on-failure --no-tests=error --timeout 1200 "$@"
 }
-
-# For programs that talk to real brokers: one that fails is run once more, and ctest's output says so; what fails twice
-# has failed. Clocks and brokers on a busy machine fail for reasons of their own. Never for tests with random seeds.
-# shellcheck disable=SC2034 # by suites
-again='--repeat until-pass:2'

@@ -172,7 +172,8 @@ void mqtt_e2e_client_use(mqtt_e2e_client_options *options, const mqtt_e2e_config
 
 /* ---- The client --------------------------------------------------------------------------------- */
 
-/* Makes a client and starts to connect. NULL: *error says why. */
+/* Makes a client and starts to connect. NULL: *error says why. May sleep for a millisecond: whatever another node, whose
+ * clock agrees, seals after this returned is not too old for this one. */
 mqtt_e2e_client *mqtt_e2e_client_new(const mqtt_e2e_client_options *options, mqtt_e2e_error *error);
 
 /* Disconnects at once (use mqtt_e2e_client_drain first to lose nothing), wipes and frees. NULL is allowed. */

@@ -141,7 +141,7 @@ typedef struct {
     uint16_t requests;       /* requests open at the same time. Default 2 */
     uint16_t lasting_topics; /* topics whose last lasting message is remembered, so that old ones are handed
                               * on once. 0 = old lasting messages are refused like all others (default).
-                              * The protocol's bound is 1,024 */
+                              * At most 1,024 (§3) */
 
     /* The start */
     bool strict_start;    /* floor = now + clock lead: also refuses what a fast clock sealed before (§4) */

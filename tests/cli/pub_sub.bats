@@ -119,6 +119,17 @@ load support
     expect 0 e2e pub -t t -l </dev/null
 }
 
+@test "-f over 16 MiB is sent, and it is said that receivers refuse it by default" {
+    truncate -s 16777216 file
+    start_sub s -t big -t end -C 1 -d
+    expect 0 e2e pub -t big -q 1 -f file
+    contains "$stderr" '16777216 bytes: receivers refuse what is longer than 16777173'
+    expect 0 e2e pub -t end -m end
+    wait_exit "$PID"
+    same "$(cat s.out)" end
+    contains "$(cat s.err)" malformed
+}
+
 @test "-l takes a line of 1 MiB" {
     head -c 1048576 /dev/zero | tr '\0' x >line
     start_sub s -t t -C 1 -N

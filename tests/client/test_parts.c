@@ -299,6 +299,7 @@ static void test_use(void **state)
         "mqtt-e2e://MDEyMzQ1Njc4OWFiY2RlZg@127.0.0.1:1,[::1]:2/my/base?name=n&user=u&password=p";
 
     (void)state;
+    assert_false(mqtt_e2e_config_parse(line, 20, &config, NULL)); /* who does not ask is not told */
     assert_true(mqtt_e2e_config_parse(line, strlen(line), &config, &error));
     mqtt_e2e_client_defaults(&options);
     mqtt_e2e_client_use(&options, &config);

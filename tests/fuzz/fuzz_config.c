@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Key files and their URI: whatever parses must be sound, and what is written of it must read back as the same; whatever does
  * not must leave no key behind, and an error. */
-/* sources: client/config.c client/uri.c client/uri_parts.c */
+/* sources: client/config.c client/error.c client/uri.c client/uri_parts.c */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

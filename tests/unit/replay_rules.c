@@ -111,8 +111,8 @@ static model_verdict rules_7_and_8(model *m, const model_packet *p, int64_t utc)
         return (model_verdict){MQTT_E2E_FUTURE, p->time - (utc + lead), false};
     if (stream != NULL)
         floor = stream->floor;
-    if (p->kind == 3 && p->time <= m->old_floor)
-        return stale(m->old_floor + 1 - p->time);
+    if (p->kind == 3 && m->old_floor > floor)
+        floor = m->old_floor;
     return p->time <= floor ? stale(floor + 1 - p->time) : (model_verdict){.status = MQTT_E2E_OK};
 }
 

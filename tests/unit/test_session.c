@@ -199,6 +199,7 @@ static void test_options(void **state)
     assert_bad(window, 63);
     assert_bad(window, 65);
     assert_bad(longest_packet, 42);
+    assert_bad(lasting_topics, 1025);
     assert_bad(floor_ms, -1);
     assert_bad(floor_ms, INT64_MAX);
     assert_bad(base, "a/+");
