@@ -6,6 +6,9 @@
  *
  *     ping    is it there?
  *     status  since when is it up, how much memory is free
+ *     led on, led off
+ *
+ * The firmware in ports/cortex-m-qemu answers the same.
  */
 #include <mqtt_e2e/client.h>
 
@@ -13,20 +16,17 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
-static const char *name;
+#include "answer.h"
 
-static int write_status(char *answer, size_t size)
+static answer_device device;
+
+static void look_around(void)
 {
     struct sysinfo info;
     if (sysinfo(&info) != 0)
-        return snprintf(answer, size, "%s: status unknown", name);
-    return snprintf(answer, size, "%s: up %ld:%02ld h, %llu MB free", name, info.uptime / 3600,
-                    info.uptime / 60 % 60, (unsigned long long)info.freeram * info.mem_unit >> 20);
-}
-
-static bool is(mqtt_e2e_bytes payload, const char *command)
-{
-    return payload.len == strlen(command) && memcmp(payload.data, command, payload.len) == 0;
+        return;
+    device.up_s = (unsigned long)info.uptime;
+    device.free_kb = (unsigned long)((unsigned long long)info.freeram * info.mem_unit >> 10);
 }
 
 static void on_command(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, void *context)
@@ -35,31 +35,26 @@ static void on_command(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliver
     const mqtt_e2e_message *message = delivery->message;
     if (message->kind != MQTT_E2E_REQUEST)
         return; /* nobody waits for an answer */
-    char answer[256];
-    int len;
-    if (is(message->payload, "ping"))
-        len = snprintf(answer, sizeof answer, "%s: pong", name);
-    else if (is(message->payload, "status"))
-        len = write_status(answer, sizeof answer);
-    else
-        len = snprintf(answer, sizeof answer, "%s: unknown command, try ping or status", name);
+    char text[256];
+    look_around();
+    size_t len = answer(&device, message->payload.data, message->payload.len, text, sizeof text);
     mqtt_e2e_error error;
-    if (!mqtt_e2e_client_reply(client, &message->id, answer, (size_t)len, 1, &error))
-        fprintf(stderr, "%s: %s\n", name, error.text);
+    if (!mqtt_e2e_client_reply(client, &message->id, text, len, 1, &error))
+        fprintf(stderr, "%s: %s\n", device.name, error.text);
     else
-        fprintf(stderr, "%s: answered a request\n", name);
+        fprintf(stderr, "%s: answered a request\n", device.name);
 }
 
 static void on_refused(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, void *context)
 {
     (void)client, (void)context;
-    fprintf(stderr, "%s: refused: %s\n", name, mqtt_e2e_status_text(delivery->status));
+    fprintf(stderr, "%s: refused: %s\n", device.name, mqtt_e2e_status_text(delivery->status));
 }
 
 static void on_subscribed(mqtt_e2e_client *client, const char *filter, bool granted, int qos, void *context)
 {
     (void)client, (void)qos, (void)context;
-    fprintf(stderr, "%s: %s %s\n", name, granted ? "listens on" : "may not listen on", filter);
+    fprintf(stderr, "%s: %s %s\n", device.name, granted ? "listens on" : "may not listen on", filter);
 }
 
 static void on_event(mqtt_e2e_client *client, mqtt_e2e_client_event event, const mqtt_e2e_broker_news *news,
@@ -67,7 +62,7 @@ static void on_event(mqtt_e2e_client *client, mqtt_e2e_client_event event, const
 {
     (void)client, (void)context;
     if (event != MQTT_E2E_CONNECTED)
-        fprintf(stderr, "%s: %s: %s, trying again\n", name, news->broker, news->why);
+        fprintf(stderr, "%s: %s: %s, trying again\n", device.name, news->broker, news->why);
 }
 
 static bool listen_on(mqtt_e2e_client *client, const char *who, mqtt_e2e_error *error)
@@ -84,7 +79,7 @@ int main(int argc, char **argv)
         fprintf(help ? stdout : stderr, "usage: device NAME [KEYFILE]\n");
         return help ? 0 : 2;
     }
-    name = argv[1];
+    device.name = argv[1];
 
     mqtt_e2e_error error;
     mqtt_e2e_config config;
@@ -99,7 +94,7 @@ int main(int argc, char **argv)
         client = mqtt_e2e_client_new(&options, &error);
         mqtt_e2e_config_wipe(&config);
     }
-    if (!client || !listen_on(client, "all", &error) || !listen_on(client, name, &error)) {
+    if (!client || !listen_on(client, "all", &error) || !listen_on(client, device.name, &error)) {
         fprintf(stderr, "device: %s\n%s%s", error.text, error.hint, error.hint[0] ? "\n" : "");
         mqtt_e2e_client_free(client);
         return 1;

@@ -11,9 +11,10 @@ may_include() {
     src) echo src include ;;
     crypto) echo crypto include ;;
     command | link) echo "$1 src include" ;;
+    device) echo include ;;
     client | ports) echo "$1 command link src include" ;;
     cli) echo cli client command link src include ;;
-    examples) echo include ;; # an outside user has no more
+    examples) echo examples include ;; # an outside user has no more
     esac
 }
 
