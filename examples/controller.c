@@ -103,6 +103,7 @@ int main(int argc, char **argv)
         mqtt_e2e_client_defaults(&options);
         mqtt_e2e_client_use(&options, &config);
         options.on_event = on_event;
+        options.time_source = true; /* devices without a clock ask */
         client = mqtt_e2e_client_new(&options, &error);
         mqtt_e2e_config_wipe(&config);
     }
