@@ -13,7 +13,8 @@
  * Wiped       Temporaries here, and the stack below, where BearSSL leaves expanded keys.
  *
  * GCM is put together here from BearSSL's CTR and GHASH (SP 800-38D §7): its br_gcm_context would be made anew for
- * each message, encrypting a block for H each time, or be kept, with an own copy of the hash state.
+ * each message, encrypting a block for H each time, or be kept, with an own copy of the hash state. And HMAC from its
+ * SHA-256 (RFC 2104 §2): br_hmac_context has room for SHA-512, three times over, and took 1.5 kB of stack.
  *
  * AES: FIPS 197. CTR: SP 800-38A §6.5. GCM: SP 800-38D. HMAC: RFC 2104, FIPS 198-1.
  */
@@ -21,7 +22,10 @@
 
 #include <string.h>
 
-#include <bearssl.h>
+#ifndef MQTT_E2E_BEARSSL_HEADER /* it lies elsewhere in the frameworks of some boards */
+#define MQTT_E2E_BEARSSL_HEADER <bearssl.h>
+#endif
+#include MQTT_E2E_BEARSSL_HEADER
 
 #if UINTPTR_MAX > 0xffffffffu
 typedef br_aes_ct64_ctr_keys ctr_keys;
@@ -41,13 +45,13 @@ typedef br_aes_ct_ctr_keys ctr_keys;
  * on i686, and, of 64-bit machines, on s390x. test_crypto_stack fails where they are too few. */
 #if UINTPTR_MAX > 0xffffffffu
 #define AES_DEPTH  1984
-#define HMAC_DEPTH 1536
+#define HMAC_DEPTH 768
 #elif defined(__arm__)
-#define AES_DEPTH  832
-#define HMAC_DEPTH 1024
+#define AES_DEPTH  792
+#define HMAC_DEPTH 544
 #else
 #define AES_DEPTH  1024
-#define HMAC_DEPTH 1280
+#define HMAC_DEPTH 640
 #endif
 
 /* Where a secret's consequence becomes public; see src/known.h. The constant-time check defines it. */
@@ -55,7 +59,8 @@ typedef br_aes_ct_ctr_keys ctr_keys;
 #define E2E_KNOWN(memory, len) ((void)(memory), (void)(len))
 #endif
 
-#define BLOCK 16
+#define BLOCK      16
+#define HASH_BLOCK 64
 
 typedef struct {
     ctr_keys seal;
@@ -103,21 +108,34 @@ static void (*const volatile wipe_stack_of_hmac)(void) = wipe_below_hmac;
 
 /* ---- HMAC -------------------------------------------------------------------------------------- */
 
+/* hash = the start of SHA-256 over the key, made up to a block and masked with `pad`. */
+static void start_with_key(br_sha256_context *hash, const uint8_t *key, size_t key_len, uint8_t pad)
+{
+    uint8_t block[HASH_BLOCK];
+
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] = i < key_len ? key[i] ^ pad : pad;
+    br_sha256_init(hash);
+    br_sha256_update(hash, block, sizeof block);
+    wipe_bytes(block, sizeof block);
+}
+
 static int hmac(const uint8_t *key, size_t key_len, const mqtt_e2e_bytes *parts, size_t count,
                 uint8_t out[MQTT_E2E_HASH_SIZE])
 {
-    br_hmac_key_context prepared;
-    br_hmac_context context;
+    br_sha256_context hash;
+    uint8_t inner[MQTT_E2E_HASH_SIZE];
 
-    /* An empty key may be NULL here, but not for the memcpy in BearSSL. */
-    br_hmac_key_init(&prepared, &br_sha256_vtable, key_len > 0 ? key : (const uint8_t *)"", key_len);
-    br_hmac_init(&context, &prepared, MQTT_E2E_HASH_SIZE);
+    start_with_key(&hash, key, key_len, 0x36);
     for (size_t i = 0; i < count; i++)
         if (parts[i].len > 0)
-            br_hmac_update(&context, parts[i].data, parts[i].len);
-    br_hmac_out(&context, out);
-    wipe_bytes(&prepared, sizeof prepared);
-    wipe_bytes(&context, sizeof context);
+            br_sha256_update(&hash, parts[i].data, parts[i].len);
+    br_sha256_out(&hash, inner);
+    start_with_key(&hash, key, key_len, 0x5c);
+    br_sha256_update(&hash, inner, sizeof inner);
+    br_sha256_out(&hash, out);
+    wipe_bytes(&hash, sizeof hash);
+    wipe_bytes(inner, sizeof inner);
     wipe_stack_of_hmac();
     return 0;
 }
@@ -274,9 +292,9 @@ static int topic(void *memory, const uint8_t iv[16], uint8_t *text, size_t len)
     ctr_keys keys;
     uint8_t upper[12];
     uint32_t counter = read32(iv + 12);
-    /* Bytes until the counter's 32 bits are used up, when BearSSL would go on without a carry. */
-    uint64_t left = (UINT64_C(0x100000000) - counter) * BLOCK;
-    size_t first = len < left ? len : (size_t)left;
+    /* Blocks until the counter's 32 bits are used up (0: all of them), when BearSSL would go on without a carry. */
+    uint32_t left = 0 - counter;
+    size_t first = left > 0 && len / BLOCK >= left ? (size_t)left * BLOCK : len;
 
     memcpy(upper, iv, sizeof upper);
     ctr_init(&keys, s->topic, key_len);
