@@ -4,11 +4,25 @@
 
 #include <string.h>
 
+/* MQTT_E2E_PADME is for constants; of what is not, it would make four times the code. */
+static size_t padme(size_t len)
+{
+    unsigned exponent = 0, bits = 0;
+    size_t mask;
+
+    while (len >> exponent > 1)
+        exponent++;
+    while (exponent >> bits > 0)
+        bits++;
+    mask = ((size_t)1 << (exponent - bits)) - 1;
+    return (len + mask) & ~mask;
+}
+
 static size_t padded_size(const mqtt_e2e_session *s, size_t len)
 {
     if (len <= s->pad_size)
         return s->pad_size;
-    return s->padme ? MQTT_E2E_PADME(len) : len;
+    return s->padme ? padme(len) : len;
 }
 
 size_t mqtt_e2e_sealed_size(const mqtt_e2e_session *s, size_t len)

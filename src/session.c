@@ -20,10 +20,21 @@ void mqtt_e2e_defaults(mqtt_e2e_options *options)
     options->requests = 2;
 }
 
+/* MQTT_E2E_INDEX_SIZE_, for what is not constant. */
+static size_t index_size(size_t streams)
+{
+    size_t size = 4;
+
+    while (size < 4 * streams)
+        size *= 2;
+    return streams <= 16 ? 0 : size;
+}
+
 size_t mqtt_e2e_session_size(const mqtt_e2e_options *options)
 {
-    return MQTT_E2E_SESSION_SIZE(options->crypto->state_size, options->streams, options->window,
-                                 options->requests, options->lasting_topics);
+    return MQTT_E2E_SESSION_SIZE(options->crypto->state_size, 0, 0, options->requests,
+                                 options->lasting_topics) +
+           options->streams * MQTT_E2E_STREAM_SIZE_(options->window) + index_size(options->streams);
 }
 
 static bool base_ok(const char *base)
@@ -68,6 +79,7 @@ static void copy_options(mqtt_e2e_session *s, const mqtt_e2e_options *o)
 static void lay_out(mqtt_e2e_session *s, const mqtt_e2e_options *o)
 {
     uint8_t *p = (uint8_t *)s + MQTT_E2E_ALIGN_(sizeof *s);
+    size_t size_of_index = index_size(o->streams);
 
     s->keys = p;
     p += MQTT_E2E_ALIGN_(o->crypto->state_size);
@@ -75,11 +87,11 @@ static void lay_out(mqtt_e2e_session *s, const mqtt_e2e_options *o)
     s->replay.capacity = o->streams;
     s->replay.words = o->window / 64;
     p += (size_t)o->streams * MQTT_E2E_STREAM_SIZE_(o->window);
-    if (MQTT_E2E_INDEX_SIZE_(o->streams) > 0) {
+    if (size_of_index > 0) {
         s->replay.index = (void *)p;
-        while ((size_t)2 << s->replay.index_bits < MQTT_E2E_INDEX_SIZE_(o->streams))
+        while ((size_t)2 << s->replay.index_bits < size_of_index)
             s->replay.index_bits++;
-        p += MQTT_E2E_ALIGN_(MQTT_E2E_INDEX_SIZE_(o->streams));
+        p += size_of_index;
     }
     s->requests = (void *)p;
     s->request_count = o->requests;
@@ -148,15 +160,17 @@ mqtt_e2e_status mqtt_e2e_init(mqtt_e2e_session **session, void *storage, size_t 
                               int64_t now_ms)
 {
     mqtt_e2e_session *s = storage;
+    size_t needed;
 
     *session = NULL;
     if (!options_ok(options))
         return MQTT_E2E_BAD_OPTION;
-    if (size < mqtt_e2e_session_size(options) || (uintptr_t)storage % 8 != 0)
+    needed = mqtt_e2e_session_size(options);
+    if (size < needed || (uintptr_t)storage % 8 != 0)
         return MQTT_E2E_NO_ROOM;
-    memset(storage, 0, mqtt_e2e_session_size(options));
+    memset(storage, 0, needed);
     copy_options(s, options);
-    s->size = mqtt_e2e_session_size(options);
+    s->size = needed;
     lay_out(s, options);
     if (set_up_keys(s, options->key) != 0 ||
         e2e_session_new_stream(s, random, e2e_session_now(s, now_ms)) != 0) {
