@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Saying ---- */
 
@@ -74,10 +75,9 @@ uint32_t board_stack(void (*volatile call)(void))
 uint32_t board_heap, board_heap_most;
 
 void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
 void __real_free(void *p);
 void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t number, size_t size);
 void __wrap_free(void *p);
 
 static void *taken(void *p)
@@ -94,9 +94,12 @@ void *__wrap_malloc(size_t size)
     return taken(__real_malloc(size));
 }
 
-void *__wrap_calloc(size_t count, size_t size)
+/* Not by the libc's: it may call malloc, and so be counted twice. */
+void *__wrap_calloc(size_t number, size_t size)
 {
-    return taken(__real_calloc(count, size));
+    void *p = __wrap_malloc(number * size);
+
+    return p != NULL ? memset(p, 0, number * size) : NULL;
 }
 
 void __wrap_free(void *p)

@@ -89,12 +89,6 @@ static void do_open(void)
     open(&device, MQTT_E2E_OK);
 }
 
-static void do_wipe(void)
-{
-    board_here();
-    mqtt_e2e_wipe(device.session);
-}
-
 static void do_gcm(void)
 {
     static const uint8_t nonce[12];
@@ -199,7 +193,6 @@ static void measure_stack(void)
     board_say("stack_seal", board_stack(do_seal));
     receive_from_peer(100);
     board_say("stack_open", board_stack(do_open));
-    board_say("stack_wipe", board_stack(do_wipe));
 }
 
 /* ---- Memory ---- */
