@@ -215,6 +215,17 @@ const resetBoard = async () => {
     asked++;
 };
 
+const keepAlive = async () => {
+    await board.until('it keeps its connection alive', 30, () => broker.pings > 0);
+    await conversation();
+    assert.strictEqual(board.connects, 1, 'it kept its connection');
+    broker.hang(true);
+    await board.until('it notices that the broker hangs', 30, () => !board.connected);
+    broker.hang(false);
+    await conversation();
+    await board.until('the log', 5, () => board.answered === asked);
+};
+
 const main = async () => {
     await start();
     await findTopics();
@@ -226,11 +237,8 @@ const main = async () => {
     await restartBroker('debug');
     assert.ok(board.buffers <= 4, `${board.buffers} receive buffers are in use after all that: some are lost`);
     await resetBoard();
+    await keepAlive();
     showCounts('after the reset');
-    await board.until('it keeps its connection alive', 30, () => broker.pings > 0);
-    await conversation();
-    assert.strictEqual(board.connects, 1, 'it kept its connection');
-    await board.until('the log', 5, () => board.answered === asked);
 };
 
 main().then(

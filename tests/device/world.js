@@ -75,6 +75,10 @@ class Broker {
         this.child.kill('SIGTERM');
         await this.child.ended;
     }
+
+    hang(yes) {
+        this.child.kill(yes ? 'SIGSTOP' : 'SIGCONT');
+    }
 }
 
 // The firmware, and what its log tells.
@@ -125,10 +129,12 @@ class Board {
     }
 }
 
-// Holds a conversation, and returns the answers. Throws if one is missing.
+// Holds a conversation, and returns the answers. Throws if one is missing. The clock of a device that learnt the time over a
+// busy machine is behind by some milliseconds, and what was sealed before it started, a controller refuses.
 const ask = async (controller, key, commands) => {
     const answers = [];
     const child = run(controller, [key], (line) => answers.push(line));
+    await sleep(300);
     child.stdin.end(commands.map((command) => `@${NAME} ${command}\n`).join(''));
     const code = await child.ended;
     if (code !== 0) throw new Error(`controller ended with ${code}: ${answers.join('; ')}`);
