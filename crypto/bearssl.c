@@ -156,6 +156,7 @@ static void encrypt_block(const ctr_keys *keys, uint8_t block[BLOCK])
     memcpy(counter_block, block, BLOCK);
     memset(block, 0, BLOCK);
     ctr_run(keys, counter_block, read32(counter_block + 12), block, BLOCK);
+    wipe_stack_of_aes(); /* from here: a caller's would not reach as deep */
 }
 
 static int init(void *memory, const uint8_t *keys, size_t key_len)
@@ -274,7 +275,6 @@ static int mask(void *memory, const uint8_t tag[16], uint8_t out[16])
 {
     memmove(out, tag, BLOCK);
     encrypt_block(&((const state *)memory)->mask, out);
-    wipe_stack_of_aes();
     return 0;
 }
 

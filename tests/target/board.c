@@ -56,13 +56,31 @@ uint32_t *board_top;
 
 #define PAINT 0xa5a5a5a5u
 
+/* Inline: nothing may be called that would lie where it paints. */
+static inline void paint(uint32_t *top)
+{
+    for (volatile uint32_t *p = chip_stack_low; p < top; p++)
+        *p = PAINT;
+}
+
+uint32_t board_left(void (*call)(void))
+{
+    uint32_t *top = chip_stack_pointer();
+    uint32_t sum = 2166136261u; /* FNV-1a, of words */
+
+    paint(top);
+    chip_call(call);
+    for (volatile uint32_t *p = chip_stack_low; p < top; p++)
+        sum = (sum ^ *p) * 16777619u ^ sum >> 15;
+    return sum;
+}
+
 uint32_t board_stack(void (*volatile call)(void))
 {
     uint32_t *top = chip_stack_pointer();
     volatile uint32_t *p;
 
-    for (p = chip_stack_low; p < top; p++)
-        *p = PAINT;
+    paint(top);
     call();
     for (p = chip_stack_low; p < top && *p == PAINT; p++)
         ;
