@@ -305,6 +305,11 @@ esp_err_t example_connect(void)
     return ESP_OK;
 }
 
+esp_err_t example_disconnect(void)
+{
+    return ESP_OK;
+}
+
 esp_err_t esp_crt_bundle_attach(void *conf)
 {
     (void)conf;

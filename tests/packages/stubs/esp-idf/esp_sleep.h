@@ -3,6 +3,5 @@
 #define STUB_ESP_SLEEP_H
 #include <stdint.h>
 
-#include "esp_attr.h"
 void esp_deep_sleep(uint64_t time_in_us) __attribute__((noreturn));
 #endif

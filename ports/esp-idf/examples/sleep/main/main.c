@@ -12,6 +12,7 @@
  * no run ever starts from a state that an earlier run has used. After a loss of power there is none, and the device accepts
  * nothing that was sealed before it learns the time.
  */
+#include <esp_attr.h>
 #include <esp_crt_bundle.h>
 #include <esp_event.h>
 #include <esp_log.h>
@@ -118,6 +119,7 @@ static void fall_asleep(void)
         kept_check = check_of(&kept);
     }
     mqtt_e2e_esp_stop(&node); /* nothing is sealed or accepted after it was saved */
+    example_disconnect();     /* deep sleep does not switch Wi-Fi off in good order by itself */
     esp_deep_sleep(SLEEP_S * UINT64_C(1000000));
 }
 
