@@ -11,9 +11,23 @@ extern const int64_t port_start_ms = (INT64_C(1) << 32) - 40000; /* millis() sta
 extern const char *const port_default_name = "arduino";
 }
 
+/* What the sketch is handed stays readable after it has sent something. */
+static void watched(mqtt_e2e_device *d, const mqtt_e2e_message *message, int64_t now_ms, void *context)
+{
+    static uint8_t payload[MQTT_E2E_PACKET_MAX];
+    static char topic[MQTT_E2E_TOPIC_SIZE];
+
+    memcpy(payload, message->payload.data, message->payload.len);
+    memcpy(topic, message->topic.data, message->topic.len);
+    on_message(d, message, now_ms, context);
+    check(memcmp(payload, message->payload.data, message->payload.len) == 0);
+    check(memcmp(topic, message->topic.data, message->topic.len) == 0);
+}
+
 void port_device(void)
 {
     setup();
+    node.device.options.on_message = watched;
     for (;;)
         loop();
 }

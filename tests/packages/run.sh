@@ -24,6 +24,9 @@ key=$work/made/key.h
 "$mqtt_e2e" keygen -o "$work/made/key" -h broker.example,second.example --name kitchen >"$work/made/keygen.log" 2>&1 ||
     fail "keygen: $(cat "$work/made/keygen.log")"
 "$mqtt_e2e" key c -K "$work/made/key" -o "$key"
+PASSWORD=geheim "$mqtt_e2e" keygen -o "$work/made/other-key" -h broker.example --tls -u ann -P env:PASSWORD --bits 256 \
+    --plain-topics >"$work/made/keygen.log" 2>&1 || fail "keygen: $(cat "$work/made/keygen.log")"
+"$mqtt_e2e" key c -K "$work/made/other-key" -o "$work/made/other-key.h"
 for target in esp-idf zephyr arduino platformio; do
     scripts/package "$target" -o "$work/package/$target" >/dev/null
     ! scripts/package "$target" -o "$work/package/$target" 2>/dev/null || fail "scripts/package overwrites"
@@ -105,6 +108,15 @@ needs_a_key() { # FLAGS FILE: without key.h the compiler says what to do
     grep -q 'error.*no .*key.h.*mqtt-e2e key c' "$made/no-key" || fail "$2 does not say that key.h is missing, and what makes it"
 }
 
+# Each example takes the command's output as it is; that of another key too, with TLS, a user, 256 bits, plain topics.
+takes_keys() { # FLAGS FILE
+    dir=$(dirname "$2")
+    cp "$work/made/other-key.h" "$dir/key.h"
+    # shellcheck disable=SC2086 # lists
+    ${CC:-gcc} $1 $warn -fsyntax-only "$2" || fail "$2 does not compile with a key for TLS"
+    cp "$key" "$dir/key.h"
+}
+
 # listed PACKAGE LIST: whole paths, no name with a space among them
 listed() {
     sed "s,^,$1/," "$2"
@@ -122,7 +134,7 @@ for example in device sleep; do
     main=$idf/examples/$example/main
     flags="-I$idf/include -I$idf/src -I$here -I$here/stubs/esp-idf -I$made/idf-config -I$main -I/usr/include/bearssl"
     needs_a_key "-std=gnu11 $flags" "$main/main.c"
-    cp "$key" "$main/key.h"
+    takes_keys "-std=gnu11 $flags" "$main/main.c"
     case $example in
     device) tests="$here/conversation.c $here/port_esp_idf.c" ;;
     sleep) tests=$here/test_sleep.c ;;
@@ -142,7 +154,7 @@ link_and_run kept "$made/kept" -lbearssl
 main=$zephyr/samples/device/src
 flags="-I$zephyr/include -I$zephyr/src -I$here -I$here/stubs/zephyr -I$made/zephyr-config -I$main -I/usr/include/bearssl"
 needs_a_key "-std=gnu11 $flags" "$main/main.c"
-cp "$key" "$main/key.h"
+takes_keys "-std=gnu11 $flags -DCONFIG_MQTT_LIB_TLS" "$main/main.c"
 # shellcheck disable=SC2046,SC2086 # lists of files
 compile_c "$made/zephyr-device" "$flags" $(listed "$zephyr" "$made/zephyr.list") $controller $here/conversation.c \
     "$here/port_zephyr.c" "$here/stubs/zephyr/zephyr.c"
@@ -159,6 +171,7 @@ for board in ESP8266 ESP32 none; do
         flags="-I$arduino/src -I$here -I$here/stubs/arduino -I$sketch $define"
         rm -f "$sketch/key.h"
         needs_a_key "-x c++ -std=gnu++11 $flags -DMQTT_E2E_BOARD_RANDOM" "$sketch/$example.ino"
+        [ $board = none ] || takes_keys "-x c++ -std=gnu++11 $flags" "$sketch/$example.ino"
         cp "$key" "$sketch/key.h"
         if [ $board = none ]; then
             # Without a generator the sketch has to bring random bytes: it must not compile as it is.
