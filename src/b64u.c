@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "b64u.h"
 
+/* The alphabet (RFC 4648 §5), in runs of characters. All are looked at for each digit, whichever it is: keys are read here. */
+static const struct {
+    uint8_t first, count;
+} runs[] = {{'A', 26}, {'a', 26}, {'0', 10}, {'-', 1}, {'_', 1}};
+
+#define RUNS (sizeof runs / sizeof *runs)
+
 /* All ones if a < b, else zero; for values below 2^31. */
 static uint32_t less(uint32_t a, uint32_t b)
 {
@@ -9,47 +16,48 @@ static uint32_t less(uint32_t a, uint32_t b)
 
 static char digit(uint32_t v)
 {
-    uint32_t c = v + 'A';
+    uint32_t c = 0;
 
-    c += less(25, v) & (uint32_t)('a' - 'Z' - 1);
-    c += less(51, v) & (uint32_t)('0' - 'z' - 1);
-    c += less(61, v) & (uint32_t)('-' - '9' - 1);
-    c += less(62, v) & (uint32_t)('_' - '-' - 1);
-    return (char)(c & 0xff);
+    for (size_t i = 0; i < RUNS; i++) {
+        c |= less(v, runs[i].count) & (runs[i].first + v);
+        v = (v - runs[i].count) & 0xff; /* below 0: above all counts */
+    }
+    return (char)c;
 }
 
 /* 0..63, or 64 for what is no digit. */
-static uint32_t value(char ch)
+static uint32_t value(char c)
 {
-    uint32_t c = (uint8_t)ch;
-    uint32_t v = 64;
+    uint32_t v = 64, before = 0;
 
-    v ^= ~less(c, 'A') & less(c, 'Z' + 1) & (64 ^ (c - 'A'));
-    v ^= ~less(c, 'a') & less(c, 'z' + 1) & (64 ^ (c - 'a' + 26));
-    v ^= ~less(c, '0') & less(c, '9' + 1) & (64 ^ (c - '0' + 52));
-    v ^= ~less(c, '-') & less(c, '-' + 1) & (64 ^ 62);
-    v ^= ~less(c, '_') & less(c, '_' + 1) & (64 ^ 63);
+    for (size_t i = 0; i < RUNS; i++) {
+        uint32_t d = ((uint8_t)c - (uint32_t)runs[i].first) & 0xff;
+
+        v ^= less(d, runs[i].count) & (64 ^ (before + d));
+        before += runs[i].count;
+    }
     return v;
 }
 
 size_t e2e_b64u_encode(const uint8_t *in, size_t n, char *out)
 {
-    size_t o = 0;
+    size_t size = E2E_B64U_SIZE(n);
+    uint32_t bits = 0;
+    unsigned have = 0;
 
-    while (n > 0) {
-        uint32_t take = n < 3 ? (uint32_t)n : 3;
-        uint32_t bits = (uint32_t)in[0] << 16;
-
-        if (take > 1)
-            bits |= (uint32_t)in[1] << 8;
-        if (take > 2)
-            bits |= in[2];
-        for (uint32_t i = 0; i <= take; i++)
-            out[o++] = digit(bits >> (18 - 6 * i) & 63);
-        in += take;
-        n -= take;
+    for (size_t o = 0; o < size; o++) {
+        if (have < 6) {
+            bits <<= 8;
+            have += 8;
+            if (n > 0) {
+                bits |= *in++;
+                n--;
+            }
+        }
+        have -= 6;
+        out[o] = digit(bits >> have & 63);
     }
-    return o;
+    return size;
 }
 
 bool e2e_b64u_decode(const char *in, size_t n, uint8_t *out, size_t *len)

@@ -58,16 +58,17 @@ static mqtt_e2e_status stale_by(mqtt_e2e_message *message, int64_t ms)
 
 static mqtt_e2e_status check_time(const mqtt_e2e_session *s, const arrival *a, mqtt_e2e_message *message)
 {
-    int64_t time = a->inner.time, floor = a->stream != NULL ? a->stream->floor : s->replay.floor;
+    int64_t time = a->inner.time, age = a->utc - time;
+    int64_t floor = a->stream != NULL ? a->stream->floor : s->replay.floor;
 
     if (a->utc == 0)
         return MQTT_E2E_NO_CLOCK;
-    if (time < a->utc - s->clock_skew || time == 0)
-        return stale_by(message, a->utc - s->clock_skew - time);
-    if (time > a->utc + s->clock_lead) {
-        message->off_by_ms = time - a->utc - s->clock_lead;
+    if (age > s->clock_skew || time == 0)
+        return stale_by(message, age - s->clock_skew);
+    message->off_by_ms = -age - s->clock_lead;
+    if (message->off_by_ms > 0)
         return MQTT_E2E_FUTURE;
-    }
+    message->off_by_ms = 0;
     /* Only a clock that was set back can bring one below this: see `lasting_old`. */
     if (a->inner.kind == MQTT_E2E_LASTING && floor < s->old_floor)
         floor = s->old_floor;
@@ -256,11 +257,10 @@ mqtt_e2e_status mqtt_e2e_open(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, 
                               size_t len, uint8_t *out, size_t size, int64_t now_ms,
                               mqtt_e2e_message *message)
 {
-    static const mqtt_e2e_message blank; /* copied: gcc makes something slow of a memset of this size */
     arrival a = {.topic = topic, .packet = packet, .len = len, .now_ms = now_ms};
     mqtt_e2e_status status;
 
-    *message = blank;
+    memset(message, 0, sizeof *message);
     if (size < len)
         return MQTT_E2E_NO_ROOM;
     a.text = len >= MQTT_E2E_OVERHEAD ? out + E2E_HEADER_SIZE : NULL;

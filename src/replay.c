@@ -57,7 +57,7 @@ e2e_stream *e2e_replay_find(const e2e_replay *replay, const uint8_t id[MQTT_E2E_
 {
     if (replay->last != NULL && same_id(replay->last, id)) /* often the next packet is of the same stream */
         return replay->last;
-    if (replay->index != NULL) {
+    if (E2E_REPLAY_INDEXED(replay)) {
         uint16_t number = replay->index[place_of(replay, id)];
 
         return number == 0 ? NULL : e2e_replay_at(replay, number - 1u);
@@ -70,58 +70,54 @@ e2e_stream *e2e_replay_find(const e2e_replay *replay, const uint8_t id[MQTT_E2E_
 
 /* ---- The window ---- */
 
+static size_t map_size(const e2e_replay *replay)
+{
+    return replay->words * sizeof(uint64_t);
+}
+
 static uint32_t window_of(const e2e_replay *replay)
 {
     return replay->words * 64u;
 }
 
-/* The bit of a counter. The usual window needs no division, which processors are slow at or do not have. */
-static uint32_t bit_of(const e2e_replay *replay, uint32_t counter)
+/* Which word, and which bit of it, a counter has. The usual window needs no division, which processors are slow at or do
+ * not have. */
+static size_t word_of(const e2e_replay *replay, uint32_t counter)
 {
-    return replay->words == 1 ? counter % 64 : counter % window_of(replay);
+    return (replay->words == 1 ? counter % 64 : counter % window_of(replay)) / 32;
+}
+
+static uint32_t bit_of(uint32_t counter)
+{
+    return (uint32_t)1 << counter % 32; /* windows are whole words */
 }
 
 bool e2e_replay_seen(const e2e_replay *replay, const e2e_stream *stream, uint32_t counter)
 {
-    uint32_t bit;
-
     if (counter > stream->highest)
         return false;
     if (stream->highest - counter >= window_of(replay))
         return true;
-    bit = bit_of(replay, counter);
-    return (stream->map[bit / 64] >> bit % 64 & 1) != 0;
+    return (stream->map[word_of(replay, counter)] & bit_of(counter)) != 0;
 }
 
-/* Clears the bits of the `n` counters from `first` on. */
-static void clear_bits(e2e_replay *replay, e2e_stream *stream, uint32_t first, uint32_t n)
+/* Clears the bits of the counters between two, which were skipped. */
+static void clear_between(e2e_replay *replay, e2e_stream *stream, uint32_t low, uint32_t high)
 {
-    uint32_t bit = bit_of(replay, first);
-
-    if (n >= window_of(replay)) {
-        memset(stream->map, 0, replay->words * sizeof *stream->map);
-        return;
-    }
-    while (n > 0) {
-        uint32_t in_word = 64 - bit % 64, take = n < in_word ? n : in_word;
-        uint64_t ones = take == 64 ? ~(uint64_t)0 : ((uint64_t)1 << take) - 1;
-
-        stream->map[bit / 64] &= ~(ones << bit % 64);
-        bit = bit + take == window_of(replay) ? 0 : bit + take;
-        n -= take;
-    }
+    if (high - low > window_of(replay))
+        memset(stream->map, 0, map_size(replay));
+    else
+        while (++low != high)
+            stream->map[word_of(replay, low)] &= ~bit_of(low);
 }
 
 void e2e_replay_mark(e2e_replay *replay, e2e_stream *stream, uint32_t counter, int64_t time)
 {
-    uint32_t bit = bit_of(replay, counter);
-
     if (counter > stream->highest) {
-        if (counter - stream->highest > 1) /* those between were skipped */
-            clear_bits(replay, stream, stream->highest + 1, counter - stream->highest - 1);
+        clear_between(replay, stream, stream->highest, counter);
         stream->highest = counter;
     }
-    stream->map[bit / 64] |= (uint64_t)1 << bit % 64;
+    stream->map[word_of(replay, counter)] |= bit_of(counter);
     if (time > stream->newest)
         stream->newest = time;
 }
@@ -143,7 +139,7 @@ static size_t evict(e2e_replay *replay)
         if (e2e_replay_at(replay, i)->newest < e2e_replay_at(replay, least)->newest)
             least = i;
     e2e_replay_raise(replay, e2e_replay_at(replay, least)->newest);
-    if (replay->index != NULL)
+    if (E2E_REPLAY_INDEXED(replay))
         unindex(replay, e2e_replay_at(replay, least)->id);
     if (replay->last == e2e_replay_at(replay, least))
         replay->last = NULL;
@@ -155,12 +151,12 @@ e2e_stream *e2e_replay_enter(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREA
     size_t i = replay->count < replay->capacity ? replay->count++ : evict(replay);
     e2e_stream *stream = e2e_replay_at(replay, i);
 
-    memset(stream->map, 0, replay->words * sizeof *stream->map);
+    memset(stream->map, 0, map_size(replay));
     memcpy(stream->id, id, MQTT_E2E_STREAM_ID_SIZE);
     stream->highest = counter;
     stream->newest = 0;
     stream->floor = replay->floor;
-    if (replay->index != NULL)
+    if (E2E_REPLAY_INDEXED(replay))
         replay->index[place_of(replay, id)] = (uint16_t)(i + 1);
     return stream;
 }
@@ -178,7 +174,7 @@ void e2e_replay_enter_full(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_
         stream = e2e_replay_enter(replay, id, UINT32_MAX);
     stream->highest = UINT32_MAX;
     stream->floor = timed ? FULL : FULL_UNTIMED;
-    memset(stream->map, 0xff, replay->words * sizeof *stream->map);
+    memset(stream->map, 0xff, map_size(replay));
     if (newest > stream->newest)
         stream->newest = newest;
 }
@@ -200,6 +196,6 @@ void e2e_replay_clear(e2e_replay *replay)
 {
     replay->count = 0;
     replay->last = NULL;
-    if (replay->index != NULL)
+    if (E2E_REPLAY_INDEXED(replay))
         memset(replay->index, 0, sizeof *replay->index << replay->index_bits);
 }

@@ -10,16 +10,23 @@
  */
 #include "mqtt_e2e/session.h"
 
-/* A record, followed by `words` words of 64 counters: counter c is bit c % window. */
+/* A record, followed by `words` times 64 counters: counter c is bit c % window. In words of 32 bits, which small processors
+ * shift in one instruction. */
 typedef struct {
     int64_t newest; /* time, of all accepted */
     int64_t floor;  /* the table's, when the stream entered */
     uint32_t highest;
     uint8_t id[MQTT_E2E_STREAM_ID_SIZE];
-    uint64_t map[];
+    uint32_t map[];
 } e2e_stream;
 
 typedef mqtt_e2e_replay_ e2e_replay;
+
+/* Large tables have an index. Compiled for no more than 16 streams, as on microcontrollers, there is no code for one. */
+#ifndef MQTT_E2E_STREAMS_MAX
+#define MQTT_E2E_STREAMS_MAX 32767
+#endif
+#define E2E_REPLAY_INDEXED(replay) (MQTT_E2E_STREAMS_MAX > 16 && (replay)->index != NULL)
 
 e2e_stream *e2e_replay_at(const e2e_replay *replay, size_t i);
 

@@ -25,9 +25,11 @@ static size_t index_size(size_t streams)
 {
     size_t size = 4;
 
+    if (MQTT_E2E_STREAMS_MAX <= 16 || streams <= 16)
+        return 0;
     while (size < 4 * streams)
         size *= 2;
-    return streams <= 16 ? 0 : size;
+    return size;
 }
 
 size_t mqtt_e2e_session_size(const mqtt_e2e_options *options)
@@ -47,9 +49,9 @@ static bool base_ok(const char *base)
 static bool options_ok(const mqtt_e2e_options *o)
 {
     return o->crypto != NULL && o->key != NULL && (o->key_len == 16 || o->key_len == 32) && o->streams >= 1 &&
-           o->streams <= 32767 && o->window >= 64 && o->window % 64 == 0 && o->lasting_topics <= 1024 &&
-           o->longest_packet >= MQTT_E2E_OVERHEAD && o->floor_ms >= 0 && o->floor_ms <= E2E_TIME_MAX &&
-           (o->base == NULL || base_ok(o->base)) &&
+           o->streams <= MQTT_E2E_STREAMS_MAX && o->window >= 64 && o->window % 64 == 0 &&
+           o->lasting_topics <= 1024 && o->longest_packet >= MQTT_E2E_OVERHEAD && o->floor_ms >= 0 &&
+           o->floor_ms <= E2E_TIME_MAX && (o->base == NULL || base_ok(o->base)) &&
            (o->prefix == NULL || e2e_names_topic_ok(o->prefix, e2e_names_length(o->prefix)) ||
             o->prefix[0] == '\0') &&
            (o->hint != NULL || o->hint_len == 0);
@@ -103,20 +105,20 @@ static void lay_out(mqtt_e2e_session *s, const mqtt_e2e_options *o)
 
 /* ---- Keys and stream ---- */
 
+/* What follows from the key, and where it goes (§2). */
 static int derive_keys(mqtt_e2e_session *s, uint8_t keys[3 * E2E_KEY_MAX])
 {
-    mqtt_e2e_bytes seal = E2E_LABEL("seal"), mask = E2E_LABEL("mask"), topic = E2E_LABEL("topic enc");
-    mqtt_e2e_bytes mac = E2E_LABEL("topic mac"), base = E2E_LABEL("base");
-    uint8_t base_bytes[9];
-    size_t n = s->key_len;
+    static const char labels[5][10] = {"seal", "mask", "topic enc", "topic mac", "base"};
+    uint8_t base[9], *const out[5] = {keys, keys + s->key_len, keys + 2 * s->key_len, s->topic_mac, base};
 
-    if (e2e_keys_derive(s->crypto, s->prk, &seal, 1, keys, n) != 0 ||
-        e2e_keys_derive(s->crypto, s->prk, &mask, 1, keys + n, n) != 0 ||
-        e2e_keys_derive(s->crypto, s->prk, &topic, 1, keys + 2 * n, n) != 0 ||
-        e2e_keys_derive(s->crypto, s->prk, &mac, 1, s->topic_mac, sizeof s->topic_mac) != 0 ||
-        e2e_keys_derive(s->crypto, s->prk, &base, 1, base_bytes, sizeof base_bytes) != 0)
-        return -1;
-    e2e_b64u_encode(base_bytes, sizeof base_bytes, s->key_base);
+    for (size_t i = 0; i < 5; i++) {
+        mqtt_e2e_bytes label = {labels[i], e2e_names_length(labels[i])};
+        size_t n = i < 3 ? s->key_len : i == 3 ? sizeof s->topic_mac : sizeof base;
+
+        if (e2e_keys_derive(s->crypto, s->prk, &label, 1, out[i], n) != 0)
+            return -1;
+    }
+    e2e_b64u_encode(base, sizeof base, s->key_base);
     E2E_KNOWN(s->key_base, sizeof s->key_base); /* stands in clear before each wire topic */
     if (s->base == NULL)
         s->base = s->key_base;

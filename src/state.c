@@ -74,7 +74,8 @@ static uint8_t *put_stream(uint8_t *p, const e2e_stream *stream, size_t words)
     e2e_packet_put_i64(p + 16, stream->newest);
     e2e_packet_put_i64(p + 24, stream->floor);
     for (size_t i = 0; i < words; i++)
-        e2e_packet_put_i64(p + STREAM_HEAD_SIZE + i * 8, (int64_t)stream->map[i]);
+        e2e_packet_put_i64(p + STREAM_HEAD_SIZE + i * 8,
+                           (int64_t)((uint64_t)stream->map[2 * i + 1] << 32 | stream->map[2 * i]));
     return p + STREAM_HEAD_SIZE + words * 8;
 }
 

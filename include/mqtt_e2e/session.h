@@ -36,25 +36,26 @@ extern "C" {
 #endif
 
 #define MQTT_E2E_STREAM_ID_SIZE 12
-#define MQTT_E2E_RANDOM_SIZE 32
-#define MQTT_E2E_OVERHEAD 43       /* bytes that a packet has more than max(payload, pad size) */
-#define MQTT_E2E_BINDING_SIZE 16   /* bytes of a reply's payload that name its request (§6) */
-#define MQTT_E2E_PAYLOAD_OFFSET 27 /* where in a packet the payload starts: seal copies nothing if it is there */
-#define MQTT_E2E_BASE_SIZE 13      /* the base that follows from the key, with its NUL */
+#define MQTT_E2E_RANDOM_SIZE    32
+#define MQTT_E2E_OVERHEAD       43 /* bytes that a packet has more than max(payload, pad size) */
+#define MQTT_E2E_BINDING_SIZE   16 /* bytes of a reply's payload that name its request (§6) */
+#define MQTT_E2E_PAYLOAD_OFFSET                                                                              \
+    27 /* where in a packet the payload starts: seal copies nothing if it is there */
+#define MQTT_E2E_BASE_SIZE        13 /* the base that follows from the key, with its NUL */
 #define MQTT_E2E_FINGERPRINT_SIZE 17 /* 16 hex digits and a NUL */
-#define MQTT_E2E_LEVELS_MAX 256
-#define MQTT_E2E_TOPIC_MAX 65535 /* bytes of a wire topic (MQTT 5.0 §1.5.4) */
-#define MQTT_E2E_PAYLOAD_MAX 268435455 /* bytes; MQTT's longest remaining length (MQTT 5.0 §1.5.5) */
+#define MQTT_E2E_LEVELS_MAX       256
+#define MQTT_E2E_TOPIC_MAX        65535     /* bytes of a wire topic (MQTT 5.0 §1.5.4) */
+#define MQTT_E2E_PAYLOAD_MAX      268435455 /* bytes; MQTT's longest remaining length (MQTT 5.0 §1.5.5) */
 
 /* ---- Statuses ---------------------------------------------------------------------------------- */
 
 typedef enum {
     MQTT_E2E_OK = 0,
     /* Why a packet was refused (docs/PROTOCOL.md §4). Counted by cause, and never answered on the wire. */
-    MQTT_E2E_OWN,         /* of our own stream: an echo or a reflection */
-    MQTT_E2E_REPLAY,      /* this packet, or one too far behind the stream's highest counter */
-    MQTT_E2E_FORGED,      /* another key, altered, moved to another topic, or a topic that does not read back */
-    MQTT_E2E_MALFORMED,   /* shorter than a packet can be, longer than allowed, or a length that lies */
+    MQTT_E2E_OWN,       /* of our own stream: an echo or a reflection */
+    MQTT_E2E_REPLAY,    /* this packet, or one too far behind the stream's highest counter */
+    MQTT_E2E_FORGED,    /* another key, altered, moved to another topic, or a topic that does not read back */
+    MQTT_E2E_MALFORMED, /* shorter than a packet can be, longer than allowed, or a length that lies */
     MQTT_E2E_UNSUPPORTED, /* authentic, of a kind that this version does not know */
     MQTT_E2E_UNASKED,     /* a reply to no open request of ours */
     MQTT_E2E_NO_CLOCK,    /* we do not know the time (seal and request return this too) */
@@ -76,7 +77,7 @@ typedef enum {
     MQTT_E2E_BAD_STATE        /* stored state that is damaged, of another key, or of an unknown version */
 } mqtt_e2e_status;
 
-/* A short text in lower case, without a full stop: "replay", "no clock". Never NULL. */
+/* A short text in lower case, without a full stop: "replay", "no_clock". Never NULL. */
 const char *mqtt_e2e_status_text(mqtt_e2e_status status);
 
 /* Whether a status is one of the nine refusals. */
@@ -91,32 +92,32 @@ static inline bool mqtt_e2e_refused(mqtt_e2e_status status)
 #define MQTT_E2E_SEALED_SIZE(len, pad) (MQTT_E2E_OVERHEAD + ((len) > (pad) ? (len) : (pad)))
 
 /* The same with options.padme: payloads longer than `pad` are padded to the Padmé size of their length. */
-#define MQTT_E2E_SEALED_SIZE_PADME(len, pad) \
+#define MQTT_E2E_SEALED_SIZE_PADME(len, pad)                                                                 \
     (MQTT_E2E_OVERHEAD + ((len) > (pad) ? MQTT_E2E_PADME(len) : (size_t)(pad)))
 
 /* Padmé (PURBs, Nikitin et al. 2019, §4.3): lengths keep as many leading bits as their exponent has bits.
  * 0 and 1 stay; at most 12 % is added. For 0 <= len <= MQTT_E2E_PAYLOAD_MAX; a constant if `len` is. */
-#define MQTT_E2E_PADME(len) \
+#define MQTT_E2E_PADME(len)                                                                                  \
     (((size_t)(len) + MQTT_E2E_PADME_MASK_(MQTT_E2E_LOG2_(len))) & ~MQTT_E2E_PADME_MASK_(MQTT_E2E_LOG2_(len)))
-#define MQTT_E2E_PADME_MASK_(e) (((size_t)1 << ((e) - MQTT_E2E_BITS_(e))) - 1)
-#define MQTT_E2E_BITS_(e) ((e) < 1 ? 0 : (e) < 2 ? 1 : (e) < 4 ? 2 : (e) < 8 ? 3 : (e) < 16 ? 4 : 5)
-#define MQTT_E2E_LOG2_(n) \
-    (MQTT_E2E_ABOVE_(n, 1) + MQTT_E2E_ABOVE_(n, 2) + MQTT_E2E_ABOVE_(n, 3) + MQTT_E2E_ABOVE_(n, 4) + \
-     MQTT_E2E_ABOVE_(n, 5) + MQTT_E2E_ABOVE_(n, 6) + MQTT_E2E_ABOVE_(n, 7) + MQTT_E2E_ABOVE_(n, 8) + \
-     MQTT_E2E_ABOVE_(n, 9) + MQTT_E2E_ABOVE_(n, 10) + MQTT_E2E_ABOVE_(n, 11) + MQTT_E2E_ABOVE_(n, 12) + \
-     MQTT_E2E_ABOVE_(n, 13) + MQTT_E2E_ABOVE_(n, 14) + MQTT_E2E_ABOVE_(n, 15) + MQTT_E2E_ABOVE_(n, 16) + \
-     MQTT_E2E_ABOVE_(n, 17) + MQTT_E2E_ABOVE_(n, 18) + MQTT_E2E_ABOVE_(n, 19) + MQTT_E2E_ABOVE_(n, 20) + \
-     MQTT_E2E_ABOVE_(n, 21) + MQTT_E2E_ABOVE_(n, 22) + MQTT_E2E_ABOVE_(n, 23) + MQTT_E2E_ABOVE_(n, 24) + \
+#define MQTT_E2E_PADME_MASK_(e) (((size_t)1 << ((e)-MQTT_E2E_BITS_(e))) - 1)
+#define MQTT_E2E_BITS_(e)       ((e) < 1 ? 0 : (e) < 2 ? 1 : (e) < 4 ? 2 : (e) < 8 ? 3 : (e) < 16 ? 4 : 5)
+#define MQTT_E2E_LOG2_(n)                                                                                    \
+    (MQTT_E2E_ABOVE_(n, 1) + MQTT_E2E_ABOVE_(n, 2) + MQTT_E2E_ABOVE_(n, 3) + MQTT_E2E_ABOVE_(n, 4) +         \
+     MQTT_E2E_ABOVE_(n, 5) + MQTT_E2E_ABOVE_(n, 6) + MQTT_E2E_ABOVE_(n, 7) + MQTT_E2E_ABOVE_(n, 8) +         \
+     MQTT_E2E_ABOVE_(n, 9) + MQTT_E2E_ABOVE_(n, 10) + MQTT_E2E_ABOVE_(n, 11) + MQTT_E2E_ABOVE_(n, 12) +      \
+     MQTT_E2E_ABOVE_(n, 13) + MQTT_E2E_ABOVE_(n, 14) + MQTT_E2E_ABOVE_(n, 15) + MQTT_E2E_ABOVE_(n, 16) +     \
+     MQTT_E2E_ABOVE_(n, 17) + MQTT_E2E_ABOVE_(n, 18) + MQTT_E2E_ABOVE_(n, 19) + MQTT_E2E_ABOVE_(n, 20) +     \
+     MQTT_E2E_ABOVE_(n, 21) + MQTT_E2E_ABOVE_(n, 22) + MQTT_E2E_ABOVE_(n, 23) + MQTT_E2E_ABOVE_(n, 24) +     \
      MQTT_E2E_ABOVE_(n, 25) + MQTT_E2E_ABOVE_(n, 26) + MQTT_E2E_ABOVE_(n, 27))
 #define MQTT_E2E_ABOVE_(n, bit) ((size_t)(n) >> (bit) ? 1 : 0)
 
 /* Room for the wire topic of a name of `name_len` bytes in `levels` levels, its NUL included; exact to 21
  * bytes a level. `base_len` counts the user's base, or 12. */
-#define MQTT_E2E_WIRE_SIZE(base_len, name_len, levels) \
-    ((size_t)(base_len) + 2 + (size_t)(levels) * 22 + ((size_t)(name_len) * 4 + 2) / 3)
+#define MQTT_E2E_WIRE_SIZE(base_len, name_len, levels)                                                       \
+    ((size_t)(base_len) + 2 + (size_t)(levels)*22 + ((size_t)(name_len)*4 + 2) / 3)
 
 /* Room for the name `~reply/` ‖ 16 characters, with its NUL; and for its wire topic. */
-#define MQTT_E2E_REPLY_NAME_SIZE 24
+#define MQTT_E2E_REPLY_NAME_SIZE           24
 #define MQTT_E2E_REPLY_WIRE_SIZE(base_len) MQTT_E2E_WIRE_SIZE(base_len, MQTT_E2E_REPLY_NAME_SIZE - 1, 2)
 
 /* ---- Options ----------------------------------------------------------------------------------- */
@@ -129,14 +130,15 @@ typedef struct {
     /* Sending */
     uint16_t pad_size; /* bytes; shorter payloads all look this long. Default 50; 0 = no padding */
     bool padme;        /* longer payloads are padded to their Padmé size. Default no */
-    const void *hint;  /* what sets this device and this start apart (serial, start count); may be NULL only */
-    size_t hint_len;   /* where the random bytes are from a generator that is surely seeded (§3) */
+    const void *hint; /* what sets this device and this start apart (serial, start count); may be NULL only */
+    size_t hint_len;  /* where the random bytes are from a generator that is surely seeded (§3) */
 
     /* Receiving */
     uint32_t clock_skew_ms;  /* the oldest message accepted. Default 300,000 */
     uint32_t clock_lead_ms;  /* how far a sender's clock may be ahead. Default 10,000 */
     uint32_t longest_packet; /* bytes; longer ones are malformed. Default 65,578 (a payload of 65,535) */
-    uint16_t streams;        /* size of the stream table, 1 to 32,767. Default 8; hosts use 4,096 */
+    uint16_t streams;        /* size of the stream table, 1 to 32,767. Default 8; hosts use 4,096. With src/
+                              * compiled for MQTT_E2E_STREAMS_MAX=16: at most that, for less code */
     uint16_t window;         /* counters remembered for each stream: a multiple of 64. Default 64 */
     uint16_t requests;       /* requests open at the same time. Default 2 */
     uint16_t lasting_topics; /* topics whose last lasting message is remembered, so that old ones are handed
@@ -144,16 +146,18 @@ typedef struct {
                               * At most 1,024 (§3) */
 
     /* The start */
-    bool strict_start;    /* floor = now + clock lead: also refuses what a fast clock sealed before (§4) */
-    bool floor_given;     /* floor = floor_ms, even if that is in the past: for tools and tests. A receiver that
+    bool strict_start; /* floor = now + clock lead: also refuses what a fast clock sealed before (§4) */
+    bool floor_given;  /* floor = floor_ms, even if that is in the past: for tools and tests. A receiver that
                            * starts so can accept again what an earlier run accepted */
-    bool own_clock_ms;    /* now_ms is not UTC but a clock of the device's own: see "Nodes without a clock" */
-    int64_t floor_ms;     /* a floor that the node still has from an earlier run; else 0 */
+    bool own_clock_ms; /* now_ms is not UTC but a clock of the device's own: see "Nodes without a clock" */
+    int64_t floor_ms;  /* a floor that the node still has from an earlier run; else 0 */
 
     /* Topics */
-    const char *base;   /* NULL: follows from the key; "": none. No wildcard, not ended by `/`. Kept by reference */
-    const char *prefix; /* what a broker or bridge puts before the topics it hands to us, slash included, or NULL */
-    bool plain_topics;  /* levels go as they are; both ends must agree. Default hidden */
+    const char
+        *base; /* NULL: follows from the key; "": none. No wildcard, not ended by `/`. Kept by reference */
+    const char
+        *prefix; /* what a broker or bridge puts before the topics it hands to us, slash included, or NULL */
+    bool plain_topics; /* levels go as they are; both ends must agree. Default hidden */
 } mqtt_e2e_options;
 
 /* Sets every option to its default, and the required ones to NULL. */
@@ -189,11 +193,11 @@ typedef struct {
  * `own` and `replay` have id; `unsupported`, `unasked`, `no clock`, `stale`, `future` have id, kind and time. */
 typedef struct {
     mqtt_e2e_kind kind;
-    bool old;       /* a lasting message that is stale, handed on because asked for (lasting_topics) */
-    mqtt_e2e_id id; /* of this packet: what a reply to it names */
-    int64_t time;   /* UTC of sealing in milliseconds, by the sender's clock */
-    int64_t off_by_ms; /* stale, future: by how much the time misses what would have been accepted; >= 1 */
-    mqtt_e2e_bytes topic;   /* logical; points to where the mqtt_e2e_topic does */
+    bool old;             /* a lasting message that is stale, handed on because asked for (lasting_topics) */
+    mqtt_e2e_id id;       /* of this packet: what a reply to it names */
+    int64_t time;         /* UTC of sealing in milliseconds, by the sender's clock */
+    int64_t off_by_ms;    /* stale, future: by how much the time misses what would have been accepted; >= 1 */
+    mqtt_e2e_bytes topic; /* logical; points to where the mqtt_e2e_topic does */
     mqtt_e2e_bytes payload; /* points into the output buffer; a reply's binding is taken off */
     size_t padding;         /* bytes behind the payload */
     mqtt_e2e_id request;    /* of a reply: the request it answers */
@@ -204,9 +208,9 @@ typedef struct {
 /* Private: what lies at the front of a session's storage. Here only so that its size is known. */
 typedef struct {
     int64_t floor;
-    uint8_t *streams;  /* `capacity` records of MQTT_E2E_STREAM_SIZE_(window) bytes */
-    uint16_t *index;   /* open addressing, 2^index_bits places; NULL for small tables */
-    void *last;        /* the record last accepted from, or NULL */
+    uint8_t *streams; /* `capacity` records of MQTT_E2E_STREAM_SIZE_(window) bytes */
+    uint16_t *index;  /* open addressing, 2^index_bits places; NULL for small tables */
+    void *last;       /* the record last accepted from, or NULL */
     uint16_t capacity;
     uint16_t count;
     uint16_t words; /* of 64 counters */
@@ -235,13 +239,13 @@ typedef struct {
     size_t hint_len;
     size_t size; /* of the whole storage */
     mqtt_e2e_replay_ replay;
-    int64_t clock_offset; /* UTC = now_ms + clock_offset, where own_clock_ms */
-    int64_t asked_at;     /* our time request, by now_ms */
-    int64_t last_sealed;  /* UTC */
-    int64_t old_floor;    /* newest time of a lasting message handed on though older than the clock skew */
+    int64_t clock_offset;  /* UTC = now_ms + clock_offset, where own_clock_ms */
+    int64_t asked_at;      /* our time request, by now_ms */
+    int64_t last_sealed;   /* UTC */
+    int64_t old_floor;     /* newest time of a lasting message handed on though older than the clock skew */
     int64_t lasting_floor; /* newest time of lasting messages on topics that found no room in the memory */
-    mqtt_e2e_id own;      /* our stream, and the counter of its next packet */
-    uint32_t asked;       /* counter of our time request */
+    mqtt_e2e_id own;       /* our stream, and the counter of its next packet */
+    uint32_t asked;        /* counter of our time request */
     uint32_t clock_skew;
     uint32_t clock_lead;
     uint32_t longest_packet;
@@ -251,23 +255,23 @@ typedef struct {
     uint16_t lasting_count;
     uint16_t lasting_used;
     uint8_t key_len;
-    bool padme : 1, plain_topics : 1, strict_start : 1, own_clock : 1, clock_known : 1, clock_learned : 1;
-    bool asking : 1, floor_kept : 1; /* floor_kept: stored or given, so not raised when the time is learnt */
+    bool padme, plain_topics, strict_start, own_clock, clock_known, clock_learned, asking;
+    bool floor_kept; /* floor_kept: stored or given, so not raised when the time is learnt */
     char key_base[MQTT_E2E_BASE_SIZE];
     uint8_t prk[MQTT_E2E_HASH_SIZE];
     uint8_t topic_mac[MQTT_E2E_HASH_SIZE];
 } mqtt_e2e_session;
 
-#define MQTT_E2E_ALIGN_(n) (((size_t)(n) + 7) & ~(size_t)7)
+#define MQTT_E2E_ALIGN_(n)            (((size_t)(n) + 7) & ~(size_t)7)
 #define MQTT_E2E_STREAM_SIZE_(window) (32 + (size_t)(window) / 8)
-#define MQTT_E2E_INDEX_SIZE_(streams) \
-    ((streams) <= 16 ? (size_t)0 : (size_t)4 << (MQTT_E2E_LOG2_((streams) - 1) + 1))
+#define MQTT_E2E_INDEX_SIZE_(streams)                                                                        \
+    ((streams) <= 16 ? (size_t)0 : (size_t)4 << (MQTT_E2E_LOG2_((streams)-1) + 1))
 
 /* Exact bytes of storage for a session. `key_state` is the backend's crypto->state_size. */
-#define MQTT_E2E_SESSION_SIZE(key_state, streams, window, requests, lasting_topics) \
-    (MQTT_E2E_ALIGN_(sizeof(mqtt_e2e_session)) + MQTT_E2E_ALIGN_(key_state) + \
-     (size_t)(streams) * MQTT_E2E_STREAM_SIZE_(window) + MQTT_E2E_ALIGN_(MQTT_E2E_INDEX_SIZE_(streams)) + \
-     (size_t)(requests) * sizeof(mqtt_e2e_open_request_) + \
+#define MQTT_E2E_SESSION_SIZE(key_state, streams, window, requests, lasting_topics)                          \
+    (MQTT_E2E_ALIGN_(sizeof(mqtt_e2e_session)) + MQTT_E2E_ALIGN_(key_state) +                                \
+     (size_t)(streams)*MQTT_E2E_STREAM_SIZE_(window) + MQTT_E2E_ALIGN_(MQTT_E2E_INDEX_SIZE_(streams)) +      \
+     (size_t)(requests) * sizeof(mqtt_e2e_open_request_) +                                                   \
      (size_t)(lasting_topics) * sizeof(mqtt_e2e_lasting_topic_))
 
 /* The same by function, from the options. */
@@ -333,7 +337,8 @@ mqtt_e2e_status mqtt_e2e_seal(mqtt_e2e_session *session, const mqtt_e2e_topic *t
  * CRYPTO_FAILED.
  */
 mqtt_e2e_status mqtt_e2e_open(mqtt_e2e_session *session, const mqtt_e2e_topic *topic, const uint8_t *packet,
-                              size_t len, uint8_t *out, size_t size, int64_t now_ms, mqtt_e2e_message *message);
+                              size_t len, uint8_t *out, size_t size, int64_t now_ms,
+                              mqtt_e2e_message *message);
 
 /* ---- Requests and replies (§6) ------------------------------------------------------------------ */
 
@@ -342,8 +347,8 @@ mqtt_e2e_status mqtt_e2e_open(mqtt_e2e_session *session, const mqtt_e2e_topic *t
  * request->stream first. *request names it. BUSY: options.requests are open already; else as mqtt_e2e_seal.
  */
 mqtt_e2e_status mqtt_e2e_request(mqtt_e2e_session *session, const mqtt_e2e_topic *topic, const void *payload,
-                             size_t len, uint8_t *packet, size_t size, int64_t now_ms, uint32_t timeout_ms,
-                             size_t *packet_len, mqtt_e2e_id *request);
+                                 size_t len, uint8_t *packet, size_t size, int64_t now_ms,
+                                 uint32_t timeout_ms, size_t *packet_len, mqtt_e2e_id *request);
 
 /* Closes a request: later replies are unasked. One that is not open is no error. */
 void mqtt_e2e_close(mqtt_e2e_session *session, const mqtt_e2e_id *request);
@@ -370,7 +375,7 @@ mqtt_e2e_status mqtt_e2e_reply(mqtt_e2e_session *session, const mqtt_e2e_topic *
 /* Seals a time request, to be published on the topic prepared from "~time", after subscribing to the reply topic of
  * our stream (mqtt_e2e_own_stream). Its answer counts for 4 s; the first one sets the clock. */
 mqtt_e2e_status mqtt_e2e_time_request(mqtt_e2e_session *session, const mqtt_e2e_topic *topic, uint8_t *packet,
-                                  size_t size, int64_t now_ms, size_t *packet_len);
+                                      size_t size, int64_t now_ms, size_t *packet_len);
 
 /* For a time source: answers a request that mqtt_e2e_open called TIME_ASKED, at most once a second (else BUSY) for each
  * broker; *last_ms is the caller's, one a broker, 0 at first. NO_CLOCK: we do not know the time, or learnt it this way. */

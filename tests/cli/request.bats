@@ -154,3 +154,9 @@ load support
         same "$output" x
     done
 }
+
+@test "an answerer whose clock is behind by less than the skew is heard, though we have just started" {
+    start_responder '#' echo
+    expect 0 e2e request -t q -m hello --clock-offset 2000
+    same "$output" 'hello'
+}

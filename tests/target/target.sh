@@ -23,7 +23,7 @@ target_prepare() {
     rm -rf "$objects"
     mkdir -p "$objects/core" "$objects/bearssl" "$objects/mbedtls"
     while read -r file; do
-        target_compile "src/$file" "$objects/core/${file%.c}.o"
+        target_compile "src/$file" "$objects/core/${file%.c}.o" -DMQTT_E2E_STREAMS_MAX=16
     done <src/sources.list
     target_compile device/device.c "$objects/device.o"
     target_compile crypto/bearssl.c "$objects/bearssl/glue.o"
