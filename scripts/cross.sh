@@ -66,7 +66,7 @@ runs_natively() {
 }
 
 cross_bearssl() {
-    scripts/sources bearssl
+    scripts/sources bearssl >&2
     [ ! -e "$built/libbearssl.a" ] || return 0
     rm -rf "$built/bearssl"
     mkdir "$built/bearssl"
@@ -82,7 +82,7 @@ cross_bearssl() {
 }
 
 cross_mbedtls() {
-    scripts/sources mbedtls
+    scripts/sources mbedtls >&2
     cmp -s tests/footprint/mbedtls_config.h "$built/mbedtls/config.h" && return 0
     rm -rf "$built/mbedtls"
     mkdir "$built/mbedtls"
@@ -99,7 +99,7 @@ cross_mbedtls() {
 }
 
 cross_cmocka() {
-    scripts/sources cmocka
+    scripts/sources cmocka >&2
     [ ! -e "$built/cmocka.o" ] || return 0
     # One file; what its CMake would find out about glibc is known.
     "$cc" -std=gnu99 -O2 -w -I"$cmocka/include" -D_GNU_SOURCE -DHAVE_SIGNAL_H -DHAVE_STRINGS_H -DHAVE_INTTYPES_H \

@@ -14,7 +14,7 @@ target_prepare() {
     cross_target "$1"
     cross_bearssl
     cross_mbedtls
-    scripts/sources qemu
+    scripts/sources qemu >&2
     case $target in
     cortex-*) chip=cortex_m libc=--specs=nano.specs ;;
     *) chip=riscv libc= ;;

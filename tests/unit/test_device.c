@@ -388,6 +388,7 @@ static void test_reset(void **state)
     assert_int_equal(receive(tell_time(T0), 1010), MQTT_E2E_TIME_SET);
     p = host_seal("command/all", MQTT_E2E_MESSAGE, "open the door", T0 + 100, NULL);
     assert_int_equal(receive(p, 1200), MQTT_E2E_OK);
+    mqtt_e2e_device_wipe(&device);
     assert_int_equal(try_start(&options, 1), MQTT_E2E_OK);
     mqtt_e2e_device_connected(&device, 500);
     assert_int_equal(receive(p, 510), MQTT_E2E_NO_CLOCK);
