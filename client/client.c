@@ -95,6 +95,10 @@ static bool set_up(mqtt_e2e_client *client, const mqtt_e2e_client_options *optio
 {
     if (!e2e_options_take(client, options, error) || !make_session(client, error))
         return false;
+    if (options->state_file != NULL &&
+        !e2e_store_open(&client->store, options->state_file, client->session, e2e_clock_now(client), error))
+        return false;
+    client->options.state_file = NULL; /* the caller's, and not needed any more */
     e2e_queue_init(&client->queue, options->queue_messages, options->queue_bytes);
     client->scratch = malloc(E2E_SCRATCH_SIZE);
     client->name = malloc(E2E_SCRATCH_SIZE);
@@ -117,6 +121,7 @@ mqtt_e2e_client *mqtt_e2e_client_new(const mqtt_e2e_client_options *options, mqt
         return NULL;
     }
     client->epoll = -1;
+    client->store.fd = -1;
     client->fork_generation = e2e_fork_generation();
     client->subscriptions.generation = 1;
     client->requests.soonest = E2E_NEVER;
@@ -185,8 +190,12 @@ void mqtt_e2e_client_free(mqtt_e2e_client *client)
     free_buffer(&client->text, &client->text_size);
     if (client->epoll >= 0)
         close(client->epoll);
-    if (client->session != NULL)
+    if (forked)
+        e2e_store_drop(&client->store);
+    if (client->session != NULL) {
+        e2e_store_close(&client->store, client->session);
         mqtt_e2e_wipe(client->session);
+    }
     free(client->session);
     e2e_options_free(client);
     free(client->scratch);
@@ -222,6 +231,7 @@ bool e2e_client_check_fork(mqtt_e2e_client *client)
     for (unsigned i = 0; i < client->broker_count; i++)
         e2e_broker_stop(&client->brokers[i], true);
     drop_all(client);
+    e2e_store_drop(&client->store); /* the parent's */
     if (!e2e_client_new_epoll(client) || !e2e_options_random_id(client) || !e2e_send_renew(client))
         return false;
     client->fork_generation = generation;
@@ -393,4 +403,9 @@ bool mqtt_e2e_client_unsubscribe(mqtt_e2e_client *client, const char *filter, mq
     e2e_subscriptions_drop(client, subscription);
     e2e_client_pump(client);
     return true;
+}
+
+const mqtt_e2e_client_state *mqtt_e2e_client_state_of(const mqtt_e2e_client *client)
+{
+    return client->store.fd >= 0 ? &client->store.news : NULL;
 }

@@ -28,7 +28,7 @@ int64_t e2e_clock_now(mqtt_e2e_client *client)
     int64_t now = e2e_clock_utc(client->options.clock_offset_ms), gap = now - e2e_clock_boot();
 
     /* What was sealed before the jump, and lay about, must not pass for new (docs/PROTOCOL.md §4). */
-    if (gap - client->clock_gap > client->options.session.clock_lead_ms)
+    if (gap - client->clock_gap > client->options.session.clock_lead_ms && client->store.fd < 0)
         mqtt_e2e_raise_floor(client->session, now);
     client->clock_gap = gap;
     return now;

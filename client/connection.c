@@ -89,6 +89,10 @@ static bool set_options(e2e_broker *broker, struct mosquitto *mosq)
     mosquitto_publish_v5_callback_set(mosq, on_publish);
     mosquitto_subscribe_callback_set(mosq, on_subscribe);
     mosquitto_message_callback_set(mosq, on_message);
+    /* It acknowledges a message before it calls back. Told that another thread writes, it leaves that to us: a message is
+     * acknowledged when it is in the store, so that one which a kill takes from us comes again. */
+    if (broker->client->store.fd >= 0)
+        mosquitto_threaded_set(mosq, true);
     return mosquitto_int_option(mosq, MOSQ_OPT_PROTOCOL_VERSION, o->mqtt_version) == 0 &&
            mosquitto_int_option(mosq, MOSQ_OPT_TCP_NODELAY, 1) == 0 &&
            mosquitto_int_option(mosq, MOSQ_OPT_SEND_MAXIMUM, o->inflight) == 0 &&
@@ -228,6 +232,8 @@ int e2e_connection_publish(e2e_broker *broker, const e2e_sealed *sealed, uint16_
     code = mosquitto_publish_v5(broker->mosq, &id, sealed->wire, (int)sealed->len, sealed->packet,
                                 sealed->qos, sealed->retain, NULL);
     broker->publishing = false;
+    if (code == MOSQ_ERR_SUCCESS && broker->client->store.fd >= 0)
+        code = mosquitto_loop_write(broker->mosq, 1); /* see set_options */
     broker->client->inside--;
     if (code == MOSQ_ERR_ERRNO)
         broker->socket_error = errno;

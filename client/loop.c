@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "private.h"
@@ -53,6 +54,20 @@ void e2e_client_down(e2e_broker *b, bool was_up, int code)
         e2e_broker_stop(b, false);
     client->brokers[next].due = now + delay;
     tell(b, was_up ? MQTT_E2E_DISCONNECTED : MQTT_E2E_FAILED, b->why, delay, code);
+}
+
+void e2e_client_stop(mqtt_e2e_client *client)
+{
+    mqtt_e2e_broker_news news = {.broker = "", .why = strerror(errno)};
+
+    if (client->stopped)
+        return;
+    client->stopped = true;
+    if (client->options.on_event == NULL)
+        return;
+    client->inside++;
+    client->options.on_event(client, MQTT_E2E_STATE_LOST, &news, client->options.context);
+    client->inside--;
 }
 
 void e2e_client_debug(mqtt_e2e_client *client, const char *format, ...)
@@ -110,6 +125,12 @@ static void turn(mqtt_e2e_client *client, const struct epoll_event *events, int 
 
     e2e_clock_now(client); /* notices a jump before anything is opened */
     handle_events(client, events, count);
+    if (!client->stopped && !e2e_store_settle(&client->store))
+        e2e_client_stop(client);
+    for (unsigned i = 0; client->stopped && i < client->broker_count; i++) {
+        e2e_broker_stop(&client->brokers[i], false);
+        client->brokers[i].due = E2E_NEVER;
+    }
     now = e2e_clock_boot();
     for (unsigned i = 0; i < client->broker_count; i++)
         e2e_broker_tick(&client->brokers[i], now);

@@ -12,6 +12,7 @@
  *   queue.c          plaintext that waits, or is not acknowledged yet
  *   broker.c         one connection: its phases. acks.c: what becomes of messages under way. connection.c: libmosquitto
  *                    below them. resolve.c, tls.c: below that
+ *   store.c          the replay state in a file
  *   topics.c         wire and logical topics, prepared once
  *   options.c        checks and copies of the options; client id
  *   clock.c, error.c, reasons.c, fork.c
@@ -26,6 +27,7 @@
 #include <mosquitto.h>
 
 #include "parts.h"
+#include "store.h"
 
 #define E2E_BROKERS_MAX   MQTT_E2E_HOSTS_MAX
 #define E2E_NEVER         INT64_MAX
@@ -241,6 +243,8 @@ void e2e_send_pump(e2e_broker *broker);
 bool e2e_send_now(e2e_broker *broker, const e2e_outgoing *draft, uint64_t *ticket);
 /* A message is done with: published, or never will be (`error`). */
 void e2e_send_done(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_error *error);
+/* The store can't be written: says so, and does nothing any more. */
+void e2e_client_stop(mqtt_e2e_client *client);
 /* A new stream (§3). False: no randomness, so nothing may be sent. */
 bool e2e_send_renew(mqtt_e2e_client *client);
 /* A packet sealed longer ago is not sent again as it is. */
@@ -261,6 +265,8 @@ struct mqtt_e2e_client {
 
     mqtt_e2e_session *session;
     size_t session_size;
+    e2e_store store;
+    bool stopped;      /* the store failed */
     int64_t clock_gap; /* UTC less time since boot, when last looked at */
 
     int epoll;

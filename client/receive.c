@@ -84,6 +84,9 @@ static void refuse(e2e_broker *b, const mqtt_e2e_delivery *delivery)
 void e2e_receive(e2e_broker *b, const struct mosquitto_message *from)
 {
     mqtt_e2e_client *client = b->client;
+
+    if (client->stopped)
+        return;
     size_t wire_len = strlen(from->topic);
     e2e_topic *topic = e2e_topics_find(&client->revealed, from->topic, wire_len);
     mqtt_e2e_topic read;
@@ -105,7 +108,9 @@ void e2e_receive(e2e_broker *b, const struct mosquitto_message *from)
     delivery.status = open_packet(client, &read, from, &message);
     if (read.name != NULL)
         message.topic = (mqtt_e2e_bytes){read.name, read.name_len}; /* also of what was refused */
-    if (delivery.status != MQTT_E2E_OK && delivery.status != MQTT_E2E_TIME_ASKED)
+    if (delivery.status == MQTT_E2E_OK && !e2e_store_accepted(&client->store, client->session, &message))
+        e2e_client_stop(client); /* what can't be remembered is not handed on */
+    else if (delivery.status != MQTT_E2E_OK && delivery.status != MQTT_E2E_TIME_ASKED)
         refuse(b, &delivery);
     else if (topic != NULL || (topic = keep_topic(client, &read)) != NULL)
         hand_on(b, topic, &delivery);

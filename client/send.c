@@ -20,6 +20,10 @@ bool e2e_send_renew(mqtt_e2e_client *client)
                 mqtt_e2e_renew(client->session, random, e2e_clock_now(client)) == MQTT_E2E_OK;
 
     mqtt_e2e_wipe_memory(random, sizeof random);
+    if (fine && !e2e_store_snapshot(&client->store, client->session)) { /* before it seals anything */
+        e2e_client_stop(client);
+        return false;
+    }
     if (fine)
         e2e_requests_renewed(client);
     return fine;

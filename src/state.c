@@ -194,3 +194,15 @@ mqtt_e2e_status mqtt_e2e_load(mqtt_e2e_session *s, const uint8_t *state, size_t 
     e2e_replay_enter_full(&s->replay, state + 34, utc > last_sealed ? utc : last_sealed, utc != 0);
     return MQTT_E2E_OK;
 }
+
+void mqtt_e2e_mark(mqtt_e2e_session *s, const mqtt_e2e_id *id, int64_t time)
+{
+    e2e_stream *stream = e2e_replay_find(&s->replay, id->stream);
+
+    if (stream == NULL)
+        stream = e2e_replay_enter(&s->replay, id->stream, id->counter);
+    /* What came before in the window is forgotten where the stream was not known: as when it was accepted. */
+    if (!e2e_replay_seen(&s->replay, stream, id->counter))
+        e2e_replay_mark(&s->replay, stream, id->counter, time);
+    s->replay.last = stream;
+}

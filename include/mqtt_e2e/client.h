@@ -94,7 +94,8 @@ typedef struct mqtt_e2e_client mqtt_e2e_client;
 typedef enum {
     MQTT_E2E_CONNECTED,    /* session up; subscriptions are being made again */
     MQTT_E2E_DISCONNECTED, /* lost; a reconnect follows after `retry_ms` */
-    MQTT_E2E_FAILED        /* could not connect, or was refused; a reconnect follows after `retry_ms` */
+    MQTT_E2E_FAILED,       /* could not connect, or was refused; a reconnect follows after `retry_ms` */
+    MQTT_E2E_STATE_LOST    /* the state file can't be written: nothing is handed on or sent any more. `broker` is "" */
 } mqtt_e2e_client_event;
 
 typedef struct {
@@ -142,6 +143,9 @@ typedef struct {
     const char *cert_file; /* ours, with tls_key_file */
     const char *tls_key_file;
     bool insecure; /* do not check the server's host name */
+
+    const char *state_file; /* keeps the replay state over restarts (§4); made if it is not there. NULL: none is kept, the floor
+                             * is the time of the start, and what was sealed while we were away is refused */
 
     size_t queue_messages; /* bound of the queue, default 1,000 */
     size_t queue_bytes;    /* and of its payloads, default 16 MiB */
@@ -234,6 +238,17 @@ bool mqtt_e2e_client_connected(const mqtt_e2e_client *client); /* to any broker 
 size_t mqtt_e2e_client_queued(const mqtt_e2e_client *client);  /* messages not published yet, those in flight included */
 int64_t mqtt_e2e_client_now(const mqtt_e2e_client *client);    /* UTC in milliseconds, with clock_offset_ms */
 const mqtt_e2e_session *mqtt_e2e_client_session(const mqtt_e2e_client *client);
+
+/* What the state file held when the client was made. */
+typedef struct {
+    bool existed;    /* it was there */
+    const char *why; /* why it is not trusted, so that the floor is the time of the start; NULL: it is, or was not there */
+    bool unhandled;  /* the process before accepted a message, and ended before its callback returned: that message may not */
+    mqtt_e2e_id id;  /* have been dealt with, and is not handed on again. This is its id, */
+    int64_t time;    /* and the time of its sealing */
+} mqtt_e2e_client_state;
+
+const mqtt_e2e_client_state *mqtt_e2e_client_state_of(const mqtt_e2e_client *client); /* NULL: without a state file */
 
 #ifdef __cplusplus
 }

@@ -426,6 +426,10 @@ mqtt_e2e_status mqtt_e2e_save(mqtt_e2e_session *session, uint8_t *out, size_t si
  * the session has received already), and the session starts as init left it, with floor = now. */
 mqtt_e2e_status mqtt_e2e_load(mqtt_e2e_session *session, const uint8_t *state, size_t len, int64_t now_ms);
 
+/* For who keeps a journal between two savings: after mqtt_e2e_load, each message accepted since then, in its order, by
+ * message->id and message->time. Not for lasting messages, after which is to be saved. */
+void mqtt_e2e_mark(mqtt_e2e_session *session, const mqtt_e2e_id *id, int64_t time);
+
 /* ---- Keys, without a session ----------------------------------------------------------------------- */
 
 /* 16 lower-case hex digits with which people compare keys without showing them. */
