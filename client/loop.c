@@ -125,8 +125,7 @@ static void turn(mqtt_e2e_client *client, const struct epoll_event *events, int 
 
     e2e_clock_now(client); /* notices a jump before anything is opened */
     handle_events(client, events, count);
-    if (!client->stopped && !e2e_store_settle(&client->store))
-        e2e_client_stop(client);
+    e2e_store_settle(&client->store);
     for (unsigned i = 0; client->stopped && i < client->broker_count; i++) {
         e2e_broker_stop(&client->brokers[i], false);
         client->brokers[i].due = E2E_NEVER;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The replay state in a file (docs/PROTOCOL.md §4, "With stored state"): it outlives kill -9 at any instant, costs a write to the
- * page cache for each message, and is trusted only where it is surely the newest.
+ * The replay state in a file (docs/PROTOCOL.md §4, "With stored state"): it outlives kill -9 at any instant, costs a few stores to
+ * memory for each message, and is trusted only where it is surely the newest.
  *
  *   header     which file, boot and epoch; whether it was closed; 4,096 bytes
  *   snapshots  two, of what mqtt_e2e_save made; that of epoch e is number e % 2
  *   journal    a record for each message accepted since, and for the one last handled; those of other epochs are old
  *
- * A process that is killed leaves in the page cache all that its write calls took, in their order. So a message is handed on
- * when its record was written, and a snapshot counts when the header with its epoch was. After a power cut anything may be
+ * A process that is killed leaves in the page cache all that it wrote, in its order. So a message is handed on when its record
+ * is complete, and a snapshot counts when the header with its epoch was written. The journal is mapped, since a system call for
+ * each message would cost more than opening it. After a power cut anything may be
  * missing, so such a file is not trusted: it was written in another boot and not closed. Closing flushes first and says so
  * then; opening takes that back, and flushes, before anything is accepted.
  *
@@ -17,10 +18,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,8 +46,8 @@ typedef struct {
 } header;
 
 typedef struct {
-    uint64_t epoch;
-    uint64_t kind; /* of record */
+    _Atomic uint64_t epoch; /* written last */
+    uint64_t kind;          /* of record */
     mqtt_e2e_id id;
     int64_t time; /* of sealing */
     int64_t written_ms;
@@ -78,7 +81,7 @@ static off_t snapshot_at(const e2e_store *store, uint64_t epoch)
 
 static off_t journal_at(const e2e_store *store)
 {
-    return HEADER_SIZE + (off_t)(2 * store->snapshot_max);
+    return HEADER_SIZE + (off_t)((2 * store->snapshot_max + 7) / 8 * 8);
 }
 
 static off_t file_size(const e2e_store *store)
@@ -155,15 +158,17 @@ static bool snapshot(e2e_store *store, mqtt_e2e_session *session)
     return put_header(store, false);
 }
 
-static bool append(e2e_store *store, const mqtt_e2e_id *id, int64_t time, uint64_t kind)
+static void append(e2e_store *store, const mqtt_e2e_id *id, int64_t time, uint64_t kind)
 {
-    record r = {store->epoch, kind, *id, time, e2e_clock_utc(0), 0};
+    record *r = (record *)store->journal + store->records++;
 
-    r.check = check_of(&r, offsetof(record, check));
-    if (!put(store, &r, sizeof r, journal_at(store) + (off_t)(store->records * sizeof r)))
-        return false;
-    store->records++;
-    return true;
+    /* What stands there is of a former epoch, and would no longer count. */
+    r->kind = kind;
+    r->id = *id;
+    r->time = time;
+    r->written_ms = e2e_clock_utc(0);
+    r->check = check_of(&r->kind, offsetof(record, check) - offsetof(record, kind)) ^ store->epoch;
+    atomic_store_explicit(&r->epoch, store->epoch, memory_order_release);
 }
 
 bool e2e_store_snapshot(e2e_store *store, mqtt_e2e_session *session)
@@ -178,19 +183,17 @@ bool e2e_store_accepted(e2e_store *store, mqtt_e2e_session *session, const mqtt_
     /* What lasting messages are remembered by is in the snapshot alone; two places are kept for `settle`. */
     if ((message->kind == MQTT_E2E_LASTING || store->records >= RECORDS - 2) && !snapshot(store, session))
         return false;
-    if (!append(store, &message->id, message->time, message->old ? ACCEPTED_OLD : ACCEPTED))
-        return false;
+    append(store, &message->id, message->time, message->old ? ACCEPTED_OLD : ACCEPTED);
     store->in_hand = message->id;
     store->unsettled = true;
     return true;
 }
 
-bool e2e_store_settle(e2e_store *store)
+void e2e_store_settle(e2e_store *store)
 {
-    if (store->fd < 0 || !store->unsettled)
-        return true;
+    if (store->unsettled)
+        append(store, &store->in_hand, 0, HANDLED);
     store->unsettled = false;
-    return append(store, &store->in_hand, 0, HANDLED);
 }
 
 /* ---- Reading -------------------------------------------------------------------------------------- */
@@ -212,8 +215,9 @@ static bool get(const e2e_store *store, void *out, size_t len, off_t at)
 }
 
 /* Counts the records of this epoch: those from the first on, and no other. False: damaged. */
-static bool read_journal(e2e_store *store, const record *records, int64_t *written_ms)
+static bool read_journal(e2e_store *store, int64_t *written_ms)
 {
+    const record *records = store->journal;
     bool ended = false;
 
     store->records = 0;
@@ -222,22 +226,25 @@ static bool read_journal(e2e_store *store, const record *records, int64_t *writt
             ended = true;
             continue;
         }
-        if (ended || records[i].check != check_of(&records[i], offsetof(record, check)))
+        if (ended ||
+            records[i].check !=
+                (check_of(&records[i].kind, offsetof(record, check) - offsetof(record, kind)) ^ store->epoch))
             return false;
         store->records++;
-        *written_ms = records[i].written_ms;
+        if (records[i].written_ms > *written_ms)
+            *written_ms = records[i].written_ms;
     }
     return true;
 }
 
 /* Why what the header says is not to be believed; NULL: it is. */
-static const char *distrust(const e2e_store *store, const header *h, const struct stat *info)
+static const char *distrust(const e2e_store *store, const header *h)
 {
     if (memcmp(h->magic, magic, sizeof magic) != 0)
         return "it is no state of this version";
     if (h->check != check_of(h, offsetof(header, check)) || h->snapshot_max != store->snapshot_max ||
-        h->snapshot_len > store->snapshot_max || info->st_size != file_size(store))
-        return "it is damaged, or of other table sizes";
+        h->snapshot_len > store->snapshot_max)
+        return "it is damaged";
     if (h->device != store->device || h->inode != store->inode)
         return "it is a copy";
     if (h->closed != 1 && memcmp(h->boot, store->boot, sizeof h->boot) != 0)
@@ -250,8 +257,9 @@ static bool changed_since(const struct stat *info, int64_t written_ms)
     return (int64_t)info->st_ctim.tv_sec * 1000 + info->st_ctim.tv_nsec / 1000000 > written_ms + SLACK_MS;
 }
 
-static void replay(e2e_store *store, mqtt_e2e_session *session, const record *records)
+static void replay(e2e_store *store, mqtt_e2e_session *session)
 {
+    const record *records = store->journal;
     mqtt_e2e_client_state *news = &store->news;
 
     for (size_t i = 0; i < store->records; i++) {
@@ -264,8 +272,7 @@ static void replay(e2e_store *store, mqtt_e2e_session *session, const record *re
 }
 
 /* Loads what is there, and returns NULL; or why it can't be trusted, with the session as it was. */
-static const char *load(e2e_store *store, mqtt_e2e_session *session, const struct stat *info, record *records,
-                        int64_t now_ms)
+static const char *load(e2e_store *store, mqtt_e2e_session *session, const struct stat *info, int64_t now_ms)
 {
     const char *why;
     int64_t written_ms;
@@ -273,21 +280,20 @@ static const char *load(e2e_store *store, mqtt_e2e_session *session, const struc
 
     if (!get(store, &h, sizeof h, 0))
         return "it is no state of this version";
-    why = distrust(store, &h, info);
+    why = distrust(store, &h);
     if (why != NULL)
         return why;
     store->epoch = h.epoch;
     store->snapshot_len = h.snapshot_len;
     written_ms = h.written_ms;
     if (!get(store, store->buffer, store->snapshot_len, snapshot_at(store, store->epoch)) ||
-        !get(store, records, RECORDS * sizeof *records, journal_at(store)) ||
-        !read_journal(store, records, &written_ms))
+        !read_journal(store, &written_ms))
         return "it is damaged";
     if (changed_since(info, written_ms))
         return "it was changed after it was written: perhaps a backup was put back";
     if (mqtt_e2e_load(session, store->buffer, store->snapshot_len, now_ms) != MQTT_E2E_OK)
         return "it is damaged, or of another key";
-    replay(store, session, records);
+    replay(store, session);
     return NULL;
 }
 
@@ -315,22 +321,53 @@ static bool make_room(e2e_store *store)
     return code == 0;
 }
 
+/* The file was made, but never got its header: nothing was accepted with it. */
+static bool unused(const e2e_store *store)
+{
+    uint8_t bytes[sizeof(header)];
+    size_t i = 0;
+
+    if (!get(store, bytes, sizeof bytes, 0))
+        return true;
+    while (i < sizeof bytes && bytes[i] == 0)
+        i++;
+    return i == sizeof bytes;
+}
+
+static bool map_journal(e2e_store *store)
+{
+    off_t page = sysconf(_SC_PAGESIZE), at = journal_at(store) / page * page;
+
+    store->mapped_len = (size_t)(file_size(store) - at);
+    store->mapped = mmap(NULL, store->mapped_len, PROT_READ | PROT_WRITE, MAP_SHARED, store->fd, at);
+    if (store->mapped == MAP_FAILED) {
+        store->mapped = NULL;
+        return false;
+    }
+    store->journal = (uint8_t *)store->mapped + (journal_at(store) - at);
+    return true;
+}
+
 static bool start(e2e_store *store, mqtt_e2e_session *session, const struct stat *info, int64_t now_ms)
 {
-    record *records = malloc(RECORDS * sizeof *records);
-    bool trusted;
+    bool sized = info->st_size == file_size(store), trusted;
 
-    if (records == NULL)
+    store->news.existed = info->st_size > 0 && !unused(store);
+    if (store->news.existed && !sized)
+        store->news.why = "it is no state of this version, or of other table sizes";
+    if (!sized && !make_room(store))
         return false;
-    store->news.existed = info->st_size > 0;
-    if (store->news.existed)
-        store->news.why = load(store, session, info, records, now_ms);
-    free(records);
+    if (!map_journal(store))
+        return false;
+    if (store->news.existed && sized)
+        store->news.why = load(store, session, info, now_ms);
     trusted = store->news.existed && store->news.why == NULL;
-    if (!trusted)
+    if (!trusted) {
         store->epoch = 0;
+        memset(store->journal, 0, RECORDS * sizeof(record));
+    }
     /* The snapshot first: it must hold our stream before a packet goes out. */
-    return (trusted || make_room(store)) && snapshot(store, session) && fsync(store->fd) == 0;
+    return snapshot(store, session) && fsync(store->fd) == 0;
 }
 
 bool e2e_store_open(e2e_store *store, const char *path, mqtt_e2e_session *session, int64_t now_ms,
@@ -360,8 +397,12 @@ void e2e_store_drop(e2e_store *store)
 {
     if (store->fd >= 0)
         close(store->fd);
+    if (store->mapped != NULL)
+        munmap(store->mapped, store->mapped_len);
     free(store->buffer);
     store->buffer = NULL;
+    store->mapped = NULL;
+    store->unsettled = false;
     store->fd = -1;
 }
 

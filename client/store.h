@@ -12,6 +12,9 @@ typedef struct {
     uint64_t epoch;
     size_t snapshot_max, snapshot_len, records;
     uint8_t *buffer;
+    void *mapped; /* the part of the file with the journal, from a page's start */
+    size_t mapped_len;
+    void *journal;
     mqtt_e2e_id in_hand; /* accepted last */
     bool unsettled;      /* and not marked as handled yet */
     mqtt_e2e_client_state news;
@@ -26,7 +29,7 @@ bool e2e_store_open(e2e_store *store, const char *path, mqtt_e2e_session *sessio
 bool e2e_store_accepted(e2e_store *store, mqtt_e2e_session *session, const mqtt_e2e_message *message);
 
 /* All that was accepted has been handled. */
-bool e2e_store_settle(e2e_store *store);
+void e2e_store_settle(e2e_store *store);
 
 /* The session has another stream or floor. */
 bool e2e_store_snapshot(e2e_store *store, mqtt_e2e_session *session);
