@@ -43,6 +43,7 @@ typedef struct {
 } node;
 
 static mqtt_e2e_session *sender;
+static uint16_t streams = 16; /* of receivers */
 static packet sent[MESSAGES];
 static mqtt_e2e_topic topic;
 static char wire[128];
@@ -58,7 +59,7 @@ static mqtt_e2e_session *make_session(const uint8_t *with, int64_t now_ms)
     options.crypto = &mqtt_e2e_openssl;
     options.key = with;
     options.key_len = 16;
-    options.streams = 16;
+    options.streams = streams;
     options.lasting_topics = 4;
     assert_true(e2e_clock_random(random, sizeof random));
     storage = malloc(mqtt_e2e_session_size(&options));
@@ -243,6 +244,27 @@ static void test_long(void **state)
         assert_int_equal(receive(&n, &p[i], T0 + 20000), MQTT_E2E_REPLAY);
     assert_int_equal(receive(&n, &lasting, T0 + 600000), MQTT_E2E_STALE); /* handed on once */
     killed(&n);
+}
+
+/* ---- 2a. Tables of another size ---- */
+
+static void test_sizes(void **state)
+{
+    static const uint16_t sizes[] = {16, 40, 8, 8};
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        node n;
+
+        streams = sizes[i];
+        n = start(T0 - 1);
+        assert_null(n.store.news.why);
+        for (int j = 0; j < i; j++)
+            assert_int_equal(receive(&n, &sent[j], T0 + 50), MQTT_E2E_REPLAY);
+        assert_int_equal(receive(&n, &sent[i], T0 + 50), MQTT_E2E_OK);
+        killed(&n);
+    }
+    streams = 16;
 }
 
 /* ---- 3. The message in hand at a kill is named; one that was handled, or followed by another, is not ---- */
@@ -526,6 +548,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sizes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_in_hand, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_boot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_copies, set_up, tear_down),
