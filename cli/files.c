@@ -9,21 +9,18 @@
 #include <time.h>
 #include <unistd.h>
 
-static bool make_parents(const char *path)
+bool cli_make_parents(const char *path)
 {
     char dir[4096];
     size_t len = strlen(path);
-    if (len >= sizeof dir) {
-        cli_error("the path of the key file is over %zu bytes long", sizeof dir - 1);
+    errno = ENAMETOOLONG;
+    if (len >= sizeof dir)
         return false;
-    }
     memcpy(dir, path, len + 1);
     for (char *p = strchr(dir + 1, '/'); p; p = strchr(p + 1, '/')) {
         *p = '\0';
-        if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
-            cli_error("cannot make the directory '%s': %s", dir, strerror(errno));
+        if (mkdir(dir, 0700) != 0 && errno != EEXIST)
             return false;
-        }
         *p = '/';
     }
     return true;
@@ -83,8 +80,10 @@ static bool cannot_make(const char *path)
 
 bool cli_write_new(const char *path, const void *data, size_t len, bool parents)
 {
-    if (parents && !make_parents(path))
+    if (parents && !cli_make_parents(path)) {
+        cli_error("cannot make the directory of '%s': %s", path, strerror(errno));
         return false;
+    }
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return cannot_make(path);

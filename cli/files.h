@@ -8,6 +8,9 @@
  * `parents`: missing directories are made, mode 0700. False: the error was told. */
 bool cli_write_new(const char *path, const void *data, size_t len, bool parents);
 
+/* Makes the missing directories of a path, mode 0700. False: errno says why. */
+bool cli_make_parents(const char *path);
+
 /* The text of a key file: comments and the URI, to be wiped and freed. NULL: told. `what` tells in the comment what the
  * key is for. */
 char *cli_key_text(const mqtt_e2e_config *config, const char *what);

@@ -59,6 +59,7 @@ typedef struct {
     int64_t repeat_delay_ms;
 
     bool verbose, no_newline, json, pretty;
+    const char *state;  /* --state; NULL = by default */
     const char *format; /* -F, checked; NULL = not given */
     uint32_t count;     /* -C; 0 = no limit */
     bool no_retained, retained_only, exit_after_subscribing, lasting;

@@ -56,6 +56,8 @@ const cli_row cli_rows[] = {
      "at the first other message", AT(retained_only)},
     {FLAG, SUB, 0, "lasting", NULL, "also hand on lasting messages from before the start,\n"
      "marked [old]", AT(lasting)},
+    {TEXT, SUB, 0, "state", "FILE", "keep there over restarts what was seen (default, for one\n"
+     "that goes on or has -c: in ~/.local/state/mqtt-e2e); or: none", AT(state)},
     {FLAG, SUB, 'E', "exit-after-subscribing", NULL, "exit once the broker has taken all subscriptions",
      AT(exit_after_subscribing)},
     {SET, SUB, 0, "random-filter", "PERCENT", "print only so many of the messages, by chance", BY(cli_set_random)},

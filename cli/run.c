@@ -99,6 +99,11 @@ static void on_event(mqtt_e2e_client *client, mqtt_e2e_client_event event, const
         on_failure(run, news);
         return;
     }
+    if (event == MQTT_E2E_STATE_LOST) {
+        cli_error("cannot write the state file: %s; nothing is handed on that could come back", news->why);
+        cli_run_end(run, CLI_FAILED);
+        return;
+    }
     run->failures = run->refusals = 0;
     if (event == MQTT_E2E_DISCONNECTED) {
         run->lost = true;
@@ -157,7 +162,7 @@ bool cli_run_start(cli_run *run, cli_options *options, cli_patience patience)
     client->on_refused = on_refused;
     client->on_debug = options->debug ? on_debug : NULL;
     client->context = run;
-    run->client = mqtt_e2e_client_new(client, &error);
+    run->client = cli_state_client(options, &error);
     if (!run->client)
         cli_tell(&error);
     return run->client != NULL;

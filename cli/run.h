@@ -54,6 +54,11 @@ int64_t cli_run_now(void);
 /* Milliseconds from now to `when`, at least 0. */
 int64_t cli_run_until(int64_t when);
 
+/* ---- state.c ------------------------------------------------------------------------------------ */
+
+/* mqtt_e2e_client_new, with the state file that the command keeps, of which it tells what it found. */
+mqtt_e2e_client *cli_state_client(cli_options *options, mqtt_e2e_error *error);
+
 /* ---- refused.c ---------------------------------------------------------------------------------- */
 
 /* Says of a refused packet why it was refused, and whose clock may be wrong. */
