@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+// run.js [--faults N] [--seed S]: real senders and receivers (mqtt-e2e pub, sub) on a broker that does what it likes (broker.js). They are
+// killed with -9 and started again, with clocks that are off. What was delivered is compared with what was sent: no message twice,
+// none altered, none on another topic, none older than the skew, none that was not sent. Then the broker behaves, and
+// all that is sent from then on must arrive, once. MQTT_E2E names the program.
+'use strict';
+const { spawn, execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { Broker, random } = require('./broker.js');
+
+const option = (name, fallback) => {
+  const i = process.argv.indexOf(`--${name}`);
+  return i > 0 ? Number(process.argv[i + 1]) : fallback;
+};
+const wanted = option('faults', 10000);
+const seed = option('seed', Date.now() % 1e9);
+const program = process.env.MQTT_E2E || 'mqtt-e2e';
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'mqtt-e2e-hostile.'));
+const rng = random(seed ^ 0x5bd1e995);
+const SKEW = 300000;
+const LEAD = 10000;
+const TOPICS = ['iot/kitchen', 'iot/door', 'alarm'];
+const wrong = [];
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const complain = (text) => wrong.length < 20 && wrong.push(text);
+
+let broker;
+let port;
+
+/* ---- What was sent ---- */
+
+const sent = new Map(); // number: {topic, offset, at}
+let number = 0;
+let ended = false;
+
+// Mostly right, at times off by what receivers take, at times by what they refuse.
+const offset = () => {
+  const kinds = [0, 0, 0, 1000, -1000, -60000, 8000, 3600000, -3600000];
+  return kinds[rng.below(kinds.length)];
+};
+
+class Sender {
+  constructor(index) {
+    this.topic = TOPICS[index];
+    this.start();
+  }
+
+  start(right = false) {
+    this.offset = right ? 0 : offset();
+    const child = spawn(program, ['pub', '-K', `${dir}/key`, '-h', '127.0.0.1', '-p', port, '-q', 1 + rng.below(2), '-V', ['311', '5'][rng.below(2)], '-t', this.topic, '-l', '-W', 600,
+      '--clock-offset', this.offset], { stdio: ['pipe', 'ignore', 'ignore'] });
+    child.stdin.on('error', () => {});
+    this.exit = new Promise((resolve) => child.on('exit', resolve));
+    this.child = child;
+  }
+
+  say() {
+    number++;
+    sent.set(number, { topic: this.topic, at: Date.now() });
+    this.child.stdin.write(`${number} ${this.topic} ${'x'.repeat(rng.below(120))}\n`);
+    return number;
+  }
+
+  async kill() {
+    this.child.kill('SIGKILL');
+    await this.exit;
+  }
+}
+
+/* ---- What was delivered ---- */
+
+class Receiver {
+  constructor(index) {
+    Object.assign(this, { index, seen: new Set(), starts: 0, delivered: 0 });
+    this.start(true); // a clock that is ahead when there is no state yet would set a floor in the future
+  }
+
+  start(right = false) {
+    this.offset = right ? 0 : offset();
+    const child = spawn(program, ['sub', '-K', `${dir}/key`, '-h', '127.0.0.1', '-p', port, '-q', rng.below(3), '-V', ['311', '5'][rng.below(2)], '-c', '-i', `receiver${this.index}`, '-t', '#', '--json', '-d',
+      '--state', `${dir}/state${this.index}`, '--clock-offset', this.offset], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let rest = '';
+    child.stdout.on('data', (data) => {
+      const lines = (rest + data).split('\n');
+      rest = lines.pop(); // of a process that was killed, half a line
+      lines.forEach((line) => this.got(line));
+    });
+    child.stderr.on('data', (data) => {
+      const text = String(data);
+      this.told = ((this.told || '') + text).slice(-3000);
+      if (/not trusted|cannot (open|lock|write)/.test(text)) complain(`receiver ${this.index}: ${text.trim()}`);
+    });
+    this.exit = new Promise((resolve) => child.on('close', resolve));
+    this.child = child;
+    this.starts++;
+  }
+
+  got(line) {
+    const m = JSON.parse(line);
+    const [id, topic, filler] = m.payload.split(' ');
+    const original = sent.get(Number(id));
+    const age = Date.now() + this.offset - m.time;
+    this.delivered++;
+    if (m.status !== 'ok') complain(`handed on as ${m.status}: ${line}`);
+    if (!original) return complain(`never sent: ${line}`);
+    if (this.seen.has(id)) complain(`receiver ${this.index} was handed ${id} twice: ${line}`);
+    this.seen.add(id);
+    if (topic !== original.topic || m.topic !== original.topic || !/^x*$/.test(filler)) complain(`altered or moved: ${line}`);
+    if (age > SKEW + 5000) complain(`${age} ms old: ${line}`); // 5 s: until the line was read here
+    if (age < -LEAD - 100) complain(`${-age} ms ahead: ${line}`);
+  }
+
+  async kill(signal = 'SIGKILL') {
+    this.child.kill(signal);
+    await this.exit;
+  }
+}
+
+/* ---- The course ---- */
+
+const foreignPackets = () => {
+  fs.writeFileSync(`${dir}/other`, 'f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff\n', { mode: 0o600 });
+  const input = Array.from({ length: 50 }, (_, i) => `${i} iot/kitchen x\n`).join('');
+  const lines = execFileSync(program, ['seal', '-K', `${dir}/other`, '-t', 'iot/kitchen', '-l'], { input }).toString().trim().split('\n');
+  return lines.map((line) => ({ topic: line.split(' ')[0], payload: Buffer.from(line.split(' ')[1], 'hex') }));
+};
+
+const main = async () => {
+  fs.writeFileSync(`${dir}/key`, '000102030405060708090a0b0c0d0e0f\n', { mode: 0o600 });
+  broker = new Broker({ seed, foreign: foreignPackets() });
+  port = await broker.listen();
+  const receivers = [new Receiver(0), new Receiver(1)];
+  await sleep(1000);
+  const senders = TOPICS.map((_, i) => new Sender(i));
+  await sleep(500);
+  broker.honest = false;
+  const start = Date.now();
+  while (broker.faults < wanted && wrong.length === 0) {
+    if (Date.now() - start > 900000) complain('so many faults could not be made in 15 minutes');
+    for (const sender of senders) for (let i = rng.below(6); i > 0; i--) sender.say();
+    await sleep(10);
+    if (rng.chance(0.004)) {
+      const one = senders[rng.below(senders.length)];
+      await one.kill();
+      one.start();
+    }
+    if (rng.chance(0.006)) {
+      const one = receivers[rng.below(receivers.length)];
+      await one.kill();
+      one.start();
+    }
+  }
+  const before = number;
+  for (const one of [...senders, ...receivers]) {
+    await one.kill();
+  }
+  broker.behave();
+  for (const one of receivers) one.start(true);
+  await sleep(1500);
+  for (const one of senders) one.start(true);
+  await sleep(500);
+  const fresh = senders.flatMap((sender) => Array.from({ length: 50 }, () => sender.say()));
+  for (const sender of senders) sender.child.stdin.end();
+  await Promise.all(senders.map((sender) => sender.exit));
+  const all = () => receivers.every((r) => fresh.every((id) => r.seen.has(String(id))));
+  for (let i = 0; i < 100 && !all(); i++) await sleep(100);
+  for (const r of receivers) {
+    const missing = fresh.filter((id) => !r.seen.has(String(id)));
+    if (missing.length > 0) complain(`receiver ${r.index}: ${missing.length} of ${fresh.length} messages did not arrive once the broker behaved; it said: ${r.told}`);
+    await r.kill('SIGTERM');
+  }
+  ended = true;
+  await broker.close();
+  console.log(`seed ${seed}: ${broker.faults} faults; ${before} messages sent among them, delivered ${receivers.map((r) => r.delivered).join(' and ')};` +
+    ` receivers started ${receivers.map((r) => r.starts).join(' and ')} times; ${fresh.length} messages in peace`);
+  console.log(Object.entries(broker.made).sort().map(([kind, n]) => `${kind} ${n}`).join(', '));
+  for (const text of wrong) console.log(`WRONG ${text}`);
+  fs.rmSync(dir, { recursive: true });
+  process.exitCode = wrong.length > 0 ? 1 : 0;
+};
+
+process.on('exit', () => ended || console.log(`seed ${seed}`));
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
