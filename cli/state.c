@@ -46,6 +46,11 @@ static void tell(const mqtt_e2e_client *client, const char *path)
     if (found->why)
         cli_warning("the state file '%s' is not trusted: %s; what was sealed before now is refused", path,
                     found->why);
+    if (found->floor_ahead_ms)
+        cli_warning("the state file '%s' was written when the clock was ahead by %.0f s or more: until then "
+                    "all is refused as "
+                    "stale; if the clock is right now, and was wrong then, remove the file",
+                    path, (double)found->floor_ahead_ms / 1000);
     if (!found->unhandled)
         return;
     cli_hex(found->id.stream, sizeof found->id.stream, stream);

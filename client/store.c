@@ -187,6 +187,8 @@ static bool start(e2e_store *store, mqtt_e2e_session *session, const struct stat
         if (!make_room(store))
             return false;
     }
+    if (mqtt_e2e_floor(session) > mqtt_e2e_utc(session, now_ms))
+        store->news.floor_ahead_ms = mqtt_e2e_floor(session) - mqtt_e2e_utc(session, now_ms);
     store->buffer = malloc(store->snapshot_max);
     /* The snapshot must hold our stream before a packet goes out. */
     return store->buffer != NULL && map_journal(store) && snapshot(store, session) && fsync(store->fd) == 0;

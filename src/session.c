@@ -280,6 +280,11 @@ bool mqtt_e2e_last_seen(const mqtt_e2e_session *s, const uint8_t *stream, mqtt_e
     return true;
 }
 
+int64_t mqtt_e2e_floor(const mqtt_e2e_session *s)
+{
+    return s->replay.floor;
+}
+
 const uint32_t *mqtt_e2e_counts(const mqtt_e2e_session *s)
 {
     return s->counts;

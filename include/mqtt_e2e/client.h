@@ -95,7 +95,7 @@ typedef enum {
     MQTT_E2E_CONNECTED,    /* session up; subscriptions are being made again */
     MQTT_E2E_DISCONNECTED, /* lost; a reconnect follows after `retry_ms` */
     MQTT_E2E_FAILED,       /* could not connect, or was refused; a reconnect follows after `retry_ms` */
-    MQTT_E2E_STATE_LOST    /* the state file can't be written: nothing is handed on or sent any more. `broker` is "" */
+    MQTT_E2E_STATE_LOST /* the state file can't be written: nothing is handed on or sent any more. `broker` is "" */
 } mqtt_e2e_client_event;
 
 typedef struct {
@@ -117,41 +117,47 @@ typedef struct {
     mqtt_e2e_status status;
 } mqtt_e2e_delivery;
 
-typedef void (*mqtt_e2e_on_message)(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, void *context);
+typedef void (*mqtt_e2e_on_message)(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery,
+                                    void *context);
 
 typedef struct {
     mqtt_e2e_options session; /* crypto, base, pad size, skew, table sizes ...; own_clock_ms must be unset.
                                * Defaults here: OpenSSL, 4,096 streams, a window of 4,096, 256 requests, longest
                                * packet 16 MiB */
-    const mqtt_e2e_host *hosts; /* none: localhost. Today the first one that works is used; see docs/DESIGN.md */
+    const mqtt_e2e_host
+        *hosts; /* none: localhost. Today the first one that works is used; see docs/DESIGN.md */
     size_t host_count;
     const char *user;
     const char *password;
 
-    const char *client_id; /* at most 23 alphanumerics on strict brokers. NULL: random; persistent, by key and name */
-    const char *name;      /* of the node: its persistent session's client id is made from the key and this */
-    bool persistent;       /* clean start off: the broker queues for us while we are away. Needs client_id or name */
-    uint32_t session_expiry; /* seconds, MQTT 5 only, where persistent; UINT32_MAX = never */
-    int mqtt_version;      /* 4 (3.1.1, default) or 5; 3 for 3.1 */
-    uint16_t keep_alive;   /* seconds, default 60 */
+    const char *
+        client_id; /* at most 23 alphanumerics on strict brokers. NULL: random; persistent, by key and name */
+    const char *name; /* of the node: its persistent session's client id is made from the key and this */
+    bool
+        persistent; /* clean start off: the broker queues for us while we are away. Needs client_id or name */
+    uint32_t session_expiry;  /* seconds, MQTT 5 only, where persistent; UINT32_MAX = never */
+    int mqtt_version;         /* 4 (3.1.1, default) or 5; 3 for 3.1 */
+    uint16_t keep_alive;      /* seconds, default 60 */
     const char *bind_address; /* local address to connect from, not a name; or NULL */
     const char *proxy;        /* socks5h://[user[:password]@]host[:port], or NULL */
 
-    bool tls;              /* verified against capath, unless told otherwise */
+    bool tls; /* verified against capath, unless told otherwise */
     const char *ca_file;
     const char *ca_path;   /* default /etc/ssl/certs */
     const char *cert_file; /* ours, with tls_key_file */
     const char *tls_key_file;
     bool insecure; /* do not check the server's host name */
 
-    const char *state_file; /* keeps the replay state over restarts (§4); made if it is not there. NULL: none is kept, the floor
+    const char *
+        state_file; /* keeps the replay state over restarts (§4); made if it is not there. NULL: none is kept, the floor
                              * is the time of the start, and what was sealed while we were away is refused */
 
     size_t queue_messages; /* bound of the queue, default 1,000 */
     size_t queue_bytes;    /* and of its payloads, default 16 MiB */
-    uint16_t inflight;     /* QoS 1 and 2 messages under way, default 100; before MQTT 5 at most 20 of QoS 2 */
+    uint16_t inflight; /* QoS 1 and 2 messages under way, default 100; before MQTT 5 at most 20 of QoS 2 */
     uint32_t backoff_min_ms, backoff_max_ms; /* reconnect, jittered exponential; default 500 and 30,000 */
-    uint32_t connect_ms; /* longest time for name lookup, for TCP, and from there to the broker's word; default 20,000.
+    uint32_t
+        connect_ms; /* longest time for name lookup, for TCP, and from there to the broker's word; default 20,000.
                           * For the first two a quarter, where another address or broker is to be tried then */
     bool time_source;        /* answer nodes that have no clock (§6) */
     int64_t clock_offset_ms; /* added to the system's clock: for tests, and hosts whose clock can't be set */
@@ -161,7 +167,8 @@ typedef struct {
     mqtt_e2e_on_message on_refused; /* a packet that was refused: delivery->status says why. message->topic is
                                      * set where the wire topic reads back */
     /* A message was published: QoS 0 written, 1 and 2 acknowledged by the broker; or `error` says that it never will be. */
-    void (*on_published)(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error, void *context);
+    void (*on_published)(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error,
+                         void *context);
     void (*on_subscribed)(mqtt_e2e_client *client, const char *filter, bool granted, int qos, void *context);
     void (*on_debug)(mqtt_e2e_client *client, const char *text, void *context);
     void *context; /* of the on_* above */
@@ -212,8 +219,8 @@ bool mqtt_e2e_client_request(mqtt_e2e_client *client, const char *topic, const v
                              mqtt_e2e_error *error);
 
 /* Queues a reply to a request that a callback was handed (message->id), to be given within the callback or later. */
-bool mqtt_e2e_client_reply(mqtt_e2e_client *client, const mqtt_e2e_id *request, const void *payload, size_t len,
-                           int qos, mqtt_e2e_error *error);
+bool mqtt_e2e_client_reply(mqtt_e2e_client *client, const mqtt_e2e_id *request, const void *payload,
+                           size_t len, int qos, mqtt_e2e_error *error);
 
 /* ---- The loop ----------------------------------------------------------------------------------- */
 
@@ -235,20 +242,27 @@ bool mqtt_e2e_client_drain(mqtt_e2e_client *client, int timeout_ms);
 /* ---- Looking inside ------------------------------------------------------------------------------ */
 
 bool mqtt_e2e_client_connected(const mqtt_e2e_client *client); /* to any broker */
-size_t mqtt_e2e_client_queued(const mqtt_e2e_client *client);  /* messages not published yet, those in flight included */
-int64_t mqtt_e2e_client_now(const mqtt_e2e_client *client);    /* UTC in milliseconds, with clock_offset_ms */
+size_t mqtt_e2e_client_queued(
+    const mqtt_e2e_client *client); /* messages not published yet, those in flight included */
+int64_t mqtt_e2e_client_now(const mqtt_e2e_client *client); /* UTC in milliseconds, with clock_offset_ms */
 const mqtt_e2e_session *mqtt_e2e_client_session(const mqtt_e2e_client *client);
 
 /* What the state file held when the client was made. */
 typedef struct {
-    bool existed;    /* it was there */
-    const char *why; /* why it is not trusted, so that the floor is the time of the start; NULL: it is, or was not there */
-    bool unhandled;  /* the process before accepted a message, and ended before its callback returned: that message may not */
-    mqtt_e2e_id id;  /* have been dealt with, and is not handed on again. This is its id, */
-    int64_t time;    /* and the time of its sealing */
+    bool existed; /* it was there */
+    const char *
+        why; /* why it is not trusted, so that the floor is the time of the start; NULL: it is, or was not there */
+    bool
+        unhandled; /* the process before accepted a message, and ended before its callback returned: that message may not */
+    mqtt_e2e_id id; /* have been dealt with, and is not handed on again. This is its id, */
+    int64_t time;   /* and the time of its sealing */
+    int64_t
+        floor_ahead_ms; /* by how much the stored floor is later than now: the clock was ahead, or is behind. Until then
+                             * all is stale. 0: it is not */
 } mqtt_e2e_client_state;
 
-const mqtt_e2e_client_state *mqtt_e2e_client_state_of(const mqtt_e2e_client *client); /* NULL: without a state file */
+const mqtt_e2e_client_state *
+mqtt_e2e_client_state_of(const mqtt_e2e_client *client); /* NULL: without a state file */
 
 #ifdef __cplusplus
 }

@@ -22,9 +22,9 @@
 extern "C" {
 #endif
 
-#define MQTT_E2E_TAG_SIZE 16   /* GCM tag, never cut (SP 800-38D §5.2.1.2) */
+#define MQTT_E2E_TAG_SIZE   16 /* GCM tag, never cut (SP 800-38D §5.2.1.2) */
 #define MQTT_E2E_NONCE_SIZE 12 /* GCM IV of 96 bits (SP 800-38D §8.2) */
-#define MQTT_E2E_HASH_SIZE 32  /* SHA-256 */
+#define MQTT_E2E_HASH_SIZE  32 /* SHA-256 */
 
 /* A run of bytes that somebody else owns. */
 typedef struct {
@@ -33,8 +33,9 @@ typedef struct {
 } mqtt_e2e_bytes;
 
 typedef struct mqtt_e2e_crypto {
-    const char *name;  /* "openssl", "mbedtls", "bearssl" */
-    size_t state_size; /* bytes of key state that the caller gives; heap that the library takes comes on top */
+    const char *name; /* "openssl", "mbedtls", "bearssl" */
+    size_t
+        state_size; /* bytes of key state that the caller gives; heap that the library takes comes on top */
 
     /* HMAC-SHA256 (RFC 2104) of `count` parts, one after the other. Needs no state. `key_len` is at most 64.
      * Leaves no copy of the key behind. */

@@ -403,6 +403,9 @@ mqtt_e2e_id mqtt_e2e_own_stream(const mqtt_e2e_session *session);
 bool mqtt_e2e_last_seen(const mqtt_e2e_session *session, const uint8_t *stream, mqtt_e2e_id *highest,
                         int64_t *newest);
 
+/* The floor (§4), UTC in milliseconds. */
+int64_t mqtt_e2e_floor(const mqtt_e2e_session *session);
+
 /* Packets by outcome since init: counts[MQTT_E2E_OK] were handed on, counts[cause] refused. They stop at 2^32-1. */
 const uint32_t *mqtt_e2e_counts(const mqtt_e2e_session *session);
 

@@ -92,6 +92,14 @@ send_again() {
     contains "$stderr" "cannot open the state file 'nowhere/file': No such file or directory"
 }
 
+@test "a file of a time when the clock was ahead: that is said" {
+    expect 27 e2e sub -t t --state file -W 0.3 --clock-offset 3600000
+    start_sub s -t t --state file
+    contains "$(cat s.err)" "was written when the clock was ahead by 3"
+    expect 0 e2e pub -t t -m x
+    wait_for s.err 'refused: stale'
+}
+
 @test "no home: it does without" {
     HOME=/proc start_sub s -t t
     expect 0 e2e pub -t t -m x
