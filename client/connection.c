@@ -223,6 +223,12 @@ int e2e_connection_misc(e2e_broker *broker)
 
 /* ---- Packets ------------------------------------------------------------------------------------- */
 
+/* Where libmosquitto leaves writing to us (see set_options): what was queued goes out, as it would by itself otherwise. */
+static int flush(e2e_broker *broker)
+{
+    return broker->client->store.fd >= 0 ? mosquitto_loop_write(broker->mosq, 1) : MOSQ_ERR_SUCCESS;
+}
+
 int e2e_connection_publish(e2e_broker *broker, const e2e_sealed *sealed, uint16_t *mid)
 {
     int id = 0, code;
@@ -232,8 +238,8 @@ int e2e_connection_publish(e2e_broker *broker, const e2e_sealed *sealed, uint16_
     code = mosquitto_publish_v5(broker->mosq, &id, sealed->wire, (int)sealed->len, sealed->packet,
                                 sealed->qos, sealed->retain, NULL);
     broker->publishing = false;
-    if (code == MOSQ_ERR_SUCCESS && broker->client->store.fd >= 0)
-        code = mosquitto_loop_write(broker->mosq, 1); /* see set_options */
+    if (code == MOSQ_ERR_SUCCESS)
+        code = flush(broker);
     broker->client->inside--;
     if (code == MOSQ_ERR_ERRNO)
         broker->socket_error = errno;
@@ -249,6 +255,8 @@ int e2e_connection_subscribe(e2e_broker *broker, const char *wire, int qos, uint
 
     broker->client->inside++;
     code = mosquitto_subscribe(broker->mosq, &id, wire, qos);
+    if (code == MOSQ_ERR_SUCCESS)
+        code = flush(broker);
     broker->client->inside--;
     if (id != 0)
         broker->last_mid = (uint16_t)id;
@@ -262,6 +270,8 @@ int e2e_connection_unsubscribe(e2e_broker *broker, const char *wire)
 
     broker->client->inside++;
     code = mosquitto_unsubscribe(broker->mosq, &id, wire);
+    if (code == MOSQ_ERR_SUCCESS)
+        code = flush(broker);
     broker->client->inside--;
     if (id != 0)
         broker->last_mid = (uint16_t)id;
@@ -273,7 +283,8 @@ int e2e_connection_unsubscribe(e2e_broker *broker, const char *wire)
 void e2e_connection_disconnect(e2e_broker *broker)
 {
     broker->client->inside++;
-    mosquitto_disconnect(broker->mosq);
+    if (mosquitto_disconnect(broker->mosq) == MOSQ_ERR_SUCCESS)
+        flush(broker);
     broker->client->inside--;
 }
 
