@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "private.h"
@@ -41,16 +40,6 @@ void e2e_client_trim(uint8_t **buffer, size_t *size)
 
 /* ---- The beginning ------------------------------------------------------------------------------- */
 
-/* Waits until the clock shows more than the floor: what others seal in the millisecond of the start is stale to us, and on a
- * fast network that can be a message which they sent after we had subscribed. */
-static void pass(const mqtt_e2e_client *client, int64_t floor)
-{
-    const struct timespec step = {0, 100000};
-
-    for (int i = 0; i < 20 && e2e_clock_utc(client->options.clock_offset_ms) == floor; i++)
-        nanosleep(&step, NULL);
-}
-
 static bool make_session(mqtt_e2e_client *client, mqtt_e2e_error *error)
 {
     mqtt_e2e_options *o = &client->options.session;
@@ -72,7 +61,7 @@ static bool make_session(mqtt_e2e_client *client, mqtt_e2e_error *error)
     if (status == MQTT_E2E_OK) {
         client->session = session;
         client->clock_gap = now - e2e_clock_boot();
-        pass(client, now);
+        e2e_clock_pass(client, now);
         return true;
     }
     free(storage);
@@ -403,9 +392,4 @@ bool mqtt_e2e_client_unsubscribe(mqtt_e2e_client *client, const char *filter, mq
     e2e_subscriptions_drop(client, subscription);
     e2e_client_pump(client);
     return true;
-}
-
-const mqtt_e2e_client_state *mqtt_e2e_client_state_of(const mqtt_e2e_client *client)
-{
-    return client->store.fd >= 0 ? &client->store.news : NULL;
 }

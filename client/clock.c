@@ -34,6 +34,14 @@ int64_t e2e_clock_now(mqtt_e2e_client *client)
     return now;
 }
 
+void e2e_clock_pass(const mqtt_e2e_client *client, int64_t floor)
+{
+    const struct timespec step = {0, 100000};
+
+    for (int i = 0; i < 20 && e2e_clock_utc(client->options.clock_offset_ms) == floor; i++)
+        nanosleep(&step, NULL);
+}
+
 bool e2e_clock_random(void *out, size_t len)
 {
     uint8_t *p = out;

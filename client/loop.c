@@ -223,3 +223,8 @@ const mqtt_e2e_session *mqtt_e2e_client_session(const mqtt_e2e_client *client)
 {
     return client->session;
 }
+
+const mqtt_e2e_client_state *mqtt_e2e_client_state_of(const mqtt_e2e_client *client)
+{
+    return client->store.fd >= 0 ? &client->store.news : NULL;
+}

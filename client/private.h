@@ -299,6 +299,9 @@ bool e2e_options_random_id(mqtt_e2e_client *client);
 bool e2e_client_check(mqtt_e2e_client *client, int qos, size_t len, mqtt_e2e_error *error);
 /* UTC in milliseconds, with the user's offset; after a jump forward the session's floor is raised (§4). */
 int64_t e2e_clock_now(mqtt_e2e_client *client);
+/* Waits until the clock shows more than the floor: what others seal in the millisecond of the start is stale to us, and on a
+ * fast network that can be a message which they sent after we had subscribed. */
+void e2e_clock_pass(const mqtt_e2e_client *client, int64_t floor);
 /* The topic to publish to, prepared; a reference. NULL: *error says why. */
 e2e_topic *e2e_client_topic(mqtt_e2e_client *client, const char *name, mqtt_e2e_error *error);
 e2e_topic *e2e_client_reply_topic(mqtt_e2e_client *client, const mqtt_e2e_id *request, mqtt_e2e_error *error);

@@ -58,7 +58,7 @@ printf 'ping\n@garden status\n@kitchen dance\n' | timeout 30 "$examples/controll
     2>"$tmp/controller.log" || fail "the controller exits $?"
 cp "$tmp/answers" "$tmp/answers.log"
 [ "$(grep -cxE '(kitchen|garden): pong' "$tmp/answers")" -eq 2 ] || fail "ping is not answered by both"
-grep -qE '^garden: up .* free$' "$tmp/answers" || fail "status is not answered"
+grep -qE '^garden: up .* free, led off$' "$tmp/answers" || fail "status is not answered"
 grep -q '^kitchen: unknown command' "$tmp/answers" || fail "an unknown command is not answered"
 [ "$(wc -l <"$tmp/answers")" -eq 4 ] || fail "not four answers"
 
