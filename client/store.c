@@ -85,9 +85,7 @@ static void append(e2e_store *store, const mqtt_e2e_id *id, int64_t time, uint64
     r->id = *id;
     r->time = time;
     r->written_ms = e2e_clock_utc(0);
-    r->check =
-        e2e_store_check(&r->kind, offsetof(e2e_store_record, check) - offsetof(e2e_store_record, kind)) ^
-        store->epoch;
+    r->check = e2e_store_record_check(r, store->epoch);
     atomic_store_explicit(&r->epoch, store->epoch, memory_order_release);
 }
 

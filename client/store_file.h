@@ -53,6 +53,13 @@ static inline uint64_t e2e_store_check(const void *bytes, size_t len)
     return hash;
 }
 
+/* Of a record as it stands in the journal of `epoch`. */
+static inline uint64_t e2e_store_record_check(const e2e_store_record *r, uint64_t epoch)
+{
+    return e2e_store_check(&r->kind, offsetof(e2e_store_record, check) - offsetof(e2e_store_record, kind)) ^
+           epoch;
+}
+
 static inline off_t e2e_store_snapshot_at(const e2e_store *store, uint64_t epoch)
 {
     return E2E_STORE_HEADER + (off_t)(epoch % 2 * store->snapshot_max);
@@ -69,7 +76,7 @@ static inline off_t e2e_store_file_size(const e2e_store *store)
 }
 
 /* Takes over what the file holds, into a session as it was made; store->news gets what was in hand. NULL: done; or why it can't
- * be trusted: store->epoch is not set then. */
+ * be trusted: the file is to be made anew then. */
 const char *e2e_store_load(e2e_store *store, mqtt_e2e_session *session, const struct stat *info,
                            int64_t now_ms);
 

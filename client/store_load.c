@@ -39,10 +39,7 @@ static bool read_journal(e2e_store *store, const e2e_store_record *records, int6
             ended = true;
             continue;
         }
-        if (ended ||
-            records[i].check != (e2e_store_check(&records[i].kind, offsetof(e2e_store_record, check) -
-                                                                       offsetof(e2e_store_record, kind)) ^
-                                 store->epoch))
+        if (ended || records[i].check != e2e_store_record_check(&records[i], store->epoch))
             return false;
         store->records++;
         if (records[i].written_ms > *written_ms)
