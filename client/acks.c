@@ -6,8 +6,8 @@
  * keeps such messages, and after a reconnect sends them again or goes on with their handshake, whether or not the broker
  * still knows of it. That fits a persistent session only. So:
  *
- *   clean session   the instance of libmosquitto goes with the connection, and what was under way goes back to
- *                   the head of the queue, together with the packet that was made of it.
+ *   clean session   the instance of libmosquitto goes with the connection, and what was under way waits again,
+ *                   before all else, together with the packet that was made of it.
  *   persistent      the instance stays, and goes on by itself (it also holds the half of QoS 2 handshakes of
  *                   what came in). If the broker says that it has no session, the instance is exchanged for a new
  *                   one, as above. What has become stale meanwhile is queued to be sealed anew as well.
@@ -31,36 +31,11 @@
 
 /* ---- After a loss -------------------------------------------------------------------------------- */
 
-static bool ended(const e2e_entry *entry)
-{
-    return entry->draft.kind == MQTT_E2E_REQUEST && entry->draft.request == NULL; /* nobody waits any more */
-}
-
-/* What was under way goes back to the head of the queue. */
-void e2e_acks_give_back(e2e_broker *b, e2e_entry *entry)
-{
-    if (ended(entry))
-        e2e_queue_free(&b->client->queue, entry);
-    else
-        e2e_queue_return(&b->client->queue, entry);
-}
-
-void e2e_acks_give_back_all(e2e_broker *b)
-{
-    e2e_entry *entry;
-
-    while ((entry = TAILQ_LAST(&b->inflight, e2e_entry_list)) != NULL) { /* so that their order stays */
-        TAILQ_REMOVE(&b->inflight, entry, link);
-        e2e_acks_give_back(b, entry);
-    }
-    b->inflight_count = 0;
-}
-
-static e2e_entry *only_entry(const e2e_broker *b)
+static e2e_flight *only_flight(const e2e_broker *b)
 {
     if (b->writing != NULL)
-        return b->inflight_count == 0 ? b->writing : NULL;
-    return b->inflight_count == 1 ? TAILQ_FIRST(&b->inflight) : NULL;
+        return b->unacked_count == 0 ? b->writing : NULL;
+    return b->unacked_count == 1 ? TAILQ_FIRST(&b->unacked) : NULL;
 }
 
 /* Whether the other side closed the connection soon after it began, without having acknowledged anything. */
@@ -70,29 +45,23 @@ static bool is_suspect(const e2e_broker *b, int code)
                   b->reason >= MQTT_RC_UNSPECIFIED;
 
     return b->phase == E2E_UP && closed && !b->acknowledged && e2e_clock_boot() - b->up_at <= BLAME_MS &&
-           (b->inflight_count > 0 || b->writing != NULL);
+           (b->unacked_count > 0 || b->writing != NULL);
 }
 
 void e2e_acks_blame(e2e_broker *b, int code)
 {
-    e2e_entry *entry = only_entry(b);
+    e2e_flight *flight = only_flight(b);
     mqtt_e2e_error error;
 
     if (!is_suspect(b, code))
         return;
     b->suspicion++;
     b->cautious = b->suspicion > 1; /* once is no rule */
-    if (b->suspicion <= 2 || entry == NULL || ++entry->blamed < BLAME_MAX)
+    if (b->suspicion <= 2 || flight == NULL || ++flight->blamed < BLAME_MAX)
         return;
-    if (entry == b->writing) {
-        b->writing = NULL;
-    } else {
-        TAILQ_REMOVE(&b->inflight, entry, link);
-        b->inflight_count--;
-    }
     e2e_error_set(&error, "it may be too long for the broker, or not allowed",
                   "the broker closes the connection whenever it is sent this message");
-    e2e_send_done(b->client, entry, &error);
+    e2e_flights_refused(b, flight, &error);
 }
 
 /* ---- CONNACK ------------------------------------------------------------------------------------- */
@@ -112,18 +81,25 @@ static void take_limits(e2e_broker *b, const mosquitto_property *list)
 }
 
 /* libmosquitto sends again what it kept. What may be stale by now goes out sealed anew too. */
-static void renew_stale(e2e_broker *b, int64_t now)
+static void renew_stale(e2e_broker *b)
 {
-    e2e_entry *entry, *before;
+    e2e_flight *flight, *before;
 
-    for (entry = TAILQ_LAST(&b->inflight, e2e_entry_list); entry != NULL; entry = before) {
-        before = TAILQ_PREV(entry, e2e_entry_list, link);
-        if (now - entry->sealed_at <= e2e_send_fresh_ms(b->client))
-            continue;
-        TAILQ_REMOVE(&b->inflight, entry, link);
-        b->inflight_count--;
-        e2e_acks_give_back(b, entry);
+    for (flight = TAILQ_LAST(&b->unacked, e2e_flight_list); flight != NULL; flight = before) {
+        before = TAILQ_PREV(flight, e2e_flight_list, link);
+        if (!e2e_flights_fresh(b->client, flight->entry))
+            e2e_flights_back(b, flight);
     }
+}
+
+static void come_up(e2e_broker *b)
+{
+    b->phase = E2E_UP;
+    b->was_up = true;
+    b->acknowledged = false;
+    b->up_at = b->misc_at = b->heard_at = e2e_clock_boot();
+    b->timed_mid = 0;
+    b->info.round_trip_us = (uint32_t)(e2e_clock_micros() - b->timed_at);
 }
 
 void e2e_acks_connect(e2e_broker *b, int code, bool session_present, const mosquitto_property *list)
@@ -135,42 +111,49 @@ void e2e_acks_connect(e2e_broker *b, int code, bool session_present, const mosqu
     if (b->restart)
         return;
     take_limits(b, list);
-    b->phase = E2E_UP;
-    b->was_up = true;
-    b->acknowledged = false;
-    b->up_at = e2e_clock_boot();
-    b->misc_at = b->up_at;
-    renew_stale(b, b->up_at);
+    come_up(b);
+    renew_stale(b);
     e2e_subscriptions_up(b);
     e2e_client_up(b);
 }
 
 /* ---- PUBACK, PUBCOMP ------------------------------------------------------------------------------ */
 
+void e2e_acks_time(e2e_broker *b, uint16_t mid)
+{
+    if (b->timed_mid != 0)
+        return;
+    b->timed_mid = mid;
+    b->timed_at = e2e_clock_micros();
+}
+
+void e2e_acks_timed(e2e_broker *b, uint16_t mid)
+{
+    if (b->timed_mid == 0 || b->timed_mid != mid)
+        return;
+    b->info.round_trip_us = (uint32_t)(e2e_clock_micros() - b->timed_at);
+    b->timed_mid = 0;
+}
+
 /* QoS 0 written, 1 and 2 acknowledged. */
 void e2e_acks_publish(e2e_broker *b, uint16_t mid, int reason)
 {
     mqtt_e2e_error error;
     char words[160];
-    e2e_entry *entry = b->writing;
+    e2e_flight *flight = e2e_flights_find(b, mid);
 
-    if (entry != NULL && entry->mid == mid) {
-        b->writing = NULL;
-    } else {
-        TAILQ_FOREACH(entry, &b->inflight, link)
-        if (entry->mid == mid)
-            break;
-        if (entry == NULL)
-            return;
-        TAILQ_REMOVE(&b->inflight, entry, link);
-        b->inflight_count--;
-    }
+    e2e_acks_timed(b, mid);
+    if (flight == NULL)
+        return;
     b->acknowledged = true;
     b->suspicion = 0;
     b->cautious = false;
-    if (reason >= MQTT_RC_UNSPECIFIED) {
-        e2e_error_text(words, sizeof words, mosquitto_reason_string(reason));
-        e2e_error_set(&error, "", "the broker refused the message: %s", words);
+    if (reason < MQTT_RC_UNSPECIFIED) {
+        b->info.published++;
+        e2e_flights_arrived(b, flight);
+        return;
     }
-    e2e_send_done(b->client, entry, reason >= MQTT_RC_UNSPECIFIED ? &error : NULL);
+    e2e_error_text(words, sizeof words, mosquitto_reason_string(reason));
+    e2e_error_set(&error, "", "the broker refused the message: %s", words);
+    e2e_flights_refused(b, flight, &error);
 }

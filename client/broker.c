@@ -26,8 +26,8 @@ bool e2e_broker_init(e2e_broker *b, mqtt_e2e_client *client, unsigned index, mqt
     else
         snprintf(b->label, sizeof b->label, "%s:%u", b->host->name, (unsigned)b->port);
     b->watched = -1;
-    b->due = E2E_NEVER;
-    TAILQ_INIT(&b->inflight);
+    TAILQ_INIT(&b->waiting);
+    TAILQ_INIT(&b->unacked);
     TAILQ_INIT(&b->todo);
     TAILQ_INIT(&b->asked);
     if (b->host->name[0] == '\0')
@@ -99,7 +99,7 @@ static void drop_instance(e2e_broker *b, bool forked)
         e2e_connection_drop(b, forked);
     b->was_up = false;
     b->restart = false;
-    e2e_acks_give_back_all(b);
+    e2e_flights_back_all(b);
 }
 
 /* Back to idle. `keep`: the instance, for the session that it shares with the broker. */
@@ -112,10 +112,8 @@ static void close_down(e2e_broker *b, bool keep, bool forked)
         e2e_resolve_abandon(b->lookup, forked);
     b->lookup = NULL;
     e2e_subscriptions_down(b);
-    if (b->writing != NULL) { /* not all of it was written, so the broker has not taken it */
-        e2e_acks_give_back(b, b->writing);
-        b->writing = NULL;
-    }
+    if (b->writing != NULL) /* not all of it was written, so the broker has not taken it */
+        e2e_flights_back(b, b->writing);
     b->time_asked = false;
     b->broken = 0;
     if (!keep)
@@ -161,7 +159,7 @@ static void try_addresses(e2e_broker *b)
     int code = MOSQ_ERR_EAI;
 
     for (; b->address < b->address_count; b->address++) {
-        bool alternative = b->address + 1 < b->address_count || b->client->broker_count > 1;
+        bool alternative = b->address + 1 < b->address_count;
 
         forget_errors(b);
         code = e2e_connection_open(b, b->addresses[b->address]);
@@ -230,7 +228,7 @@ static void start(e2e_broker *b)
         return;
     }
     b->phase = E2E_LOOKING_UP;
-    b->deadline = e2e_clock_boot() + connect_ms(b, b->client->broker_count > 1);
+    b->deadline = e2e_clock_boot() + connect_ms(b, false);
     e2e_broker_watch(b);
 }
 
@@ -297,6 +295,7 @@ static bool check_tcp(e2e_broker *b, uint32_t events)
     }
     if ((events & EPOLLOUT) != 0 && !b->established) {
         b->established = true;
+        b->timed_at = e2e_clock_micros(); /* to CONNACK */
         b->deadline = e2e_clock_boot() + connect_ms(b, false);
     }
     return true;
@@ -314,6 +313,8 @@ void e2e_broker_event(e2e_broker *b, uint32_t events)
         return;
     if (b->phase == E2E_CONNECTING && !check_tcp(b, events))
         return;
+    if ((events & EPOLLIN) != 0)
+        b->heard_at = e2e_clock_boot();
     handshake = b->phase == E2E_CONNECTING && e2e_tls_busy(mosquitto_ssl_get(b->mosq));
     if ((handshake || (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) && !read_packets(b))
         return;
@@ -331,21 +332,29 @@ void e2e_broker_event(e2e_broker *b, uint32_t events)
 
 static bool short_of_mids(const e2e_broker *b)
 {
-    const e2e_entry *oldest = TAILQ_FIRST(&b->inflight);
+    const e2e_flight *oldest = TAILQ_FIRST(&b->unacked);
 
     return oldest != NULL && (uint16_t)(b->last_mid - oldest->mid) > MIDS_MAX;
+}
+
+/* When silence has lasted too long. libmosquitto pings after one keep-alive in which nothing came, and waits a whole one more for
+ * the answer: that is longer than a broker would wait for us (MQTT 3.1.1 §3.1.2.10). */
+static int64_t silent_at(const e2e_broker *b)
+{
+    int64_t keep_alive = b->client->options.keep_alive * (int64_t)1000;
+
+    return keep_alive == 0 ? E2E_NEVER : b->heard_at + keep_alive + keep_alive * 9 / 20;
 }
 
 /* Pings, and looks whether the broker is alive. */
 static void look_after(e2e_broker *b, int64_t now)
 {
-    int64_t period = b->client->options.keep_alive * (int64_t)250;
+    int64_t period = b->client->options.keep_alive * (int64_t)125;
 
-    b->misc_at = period == 0 ? E2E_NEVER : now + (period > 1000 ? period : 1000);
+    b->misc_at = period == 0 ? E2E_NEVER : now + (period > 250 ? period : 250);
     if (!still_there(b, e2e_connection_misc(b)))
         return;
-    if (short_of_mids(b) && now - b->up_at > UNACKED_MS &&
-        now - TAILQ_FIRST(&b->inflight)->sealed_at > UNACKED_MS) {
+    if (short_of_mids(b) && now - b->up_at > UNACKED_MS && now - TAILQ_FIRST(&b->unacked)->at > UNACKED_MS) {
         snprintf(b->why, sizeof b->why, "the broker does not acknowledge what it is sent");
         fail(b, 0);
         return;
@@ -363,6 +372,10 @@ void e2e_broker_tick(e2e_broker *b, int64_t now)
         lost(b, MOSQ_ERR_ERRNO);
     } else if (b->phase == E2E_UP && b->broken != 0) {
         lost(b, b->broken);
+    } else if (b->phase == E2E_UP && now >= silent_at(b)) {
+        snprintf(b->why, sizeof b->why, "nothing was heard from the broker for %.1f s",
+                 (double)(now - b->heard_at) / 1000);
+        fail(b, 0);
     } else if (b->phase == E2E_UP && now >= b->misc_at) {
         look_after(b, now);
     }
@@ -374,7 +387,7 @@ int64_t e2e_broker_next(const e2e_broker *b)
     case E2E_IDLE:
         return b->due;
     case E2E_UP:
-        return b->broken != 0 ? 0 : b->misc_at;
+        return b->broken != 0 ? 0 : b->misc_at < silent_at(b) ? b->misc_at : silent_at(b);
     default:
         return b->deadline;
     }
@@ -393,5 +406,5 @@ bool e2e_broker_has_window(const e2e_broker *b, int qos)
     size_t most = qos == 2 && b->client->options.mqtt_version != MQTT_PROTOCOL_V5 ? 20 : UINT16_MAX;
     size_t window = b->cautious ? 1 : b->window < most ? b->window : most;
 
-    return qos == 0 || b->inflight_count < window;
+    return qos == 0 || b->unacked_count < window;
 }

@@ -76,8 +76,7 @@ static bool make_brokers(mqtt_e2e_client *client, mqtt_e2e_error *error)
     for (unsigned i = 0; i < client->broker_count; i++)
         if (!e2e_broker_init(&client->brokers[i], client, i, error))
             return false;
-    client->brokers[0].due = 0;
-    return true;
+    return client->broker_count == 1 || e2e_copies_init(&client->copies) || e2e_error_memory(error);
 }
 
 static bool set_up(mqtt_e2e_client *client, const mqtt_e2e_client_options *options, mqtt_e2e_error *error)
@@ -88,7 +87,7 @@ static bool set_up(mqtt_e2e_client *client, const mqtt_e2e_client_options *optio
         !e2e_store_open(&client->store, options->state_file, client->session, e2e_clock_now(client), error))
         return false;
     client->options.state_file = NULL; /* the caller's, and not needed any more */
-    e2e_queue_init(&client->queue, options->queue_messages, options->queue_bytes);
+    e2e_queue_init(&client->queue, client->broker_count, options->queue_messages, options->queue_bytes);
     client->scratch = malloc(E2E_SCRATCH_SIZE);
     client->name = malloc(E2E_SCRATCH_SIZE);
     if (client->scratch == NULL || client->name == NULL)
@@ -115,7 +114,7 @@ mqtt_e2e_client *mqtt_e2e_client_new(const mqtt_e2e_client_options *options, mqt
     client->subscriptions.generation = 1;
     client->requests.soonest = E2E_NEVER;
     TAILQ_INIT(&client->requests.all);
-    e2e_queue_init(&client->queue, 0, 0);
+    e2e_queue_init(&client->queue, 0, 0, 0);
     e2e_topics_init(&client->hidden, false);
     e2e_topics_init(&client->revealed, true);
     if (set_up(client, options, error))
@@ -152,8 +151,7 @@ static void free_brokers(mqtt_e2e_client *client, bool forked)
 static void drop_all(mqtt_e2e_client *client)
 {
     e2e_requests_free(client);
-    e2e_queue_free_all(&client->queue, &client->queue.requests);
-    e2e_queue_free_all(&client->queue, &client->queue.messages);
+    e2e_flights_drop_all(client);
     for (size_t i = 0; i < client->done_count; i++)
         free(client->done[i].error);
     client->done_count = 0;
@@ -173,6 +171,7 @@ void mqtt_e2e_client_free(mqtt_e2e_client *client)
     drop_all(client);
     free(client->done);
     e2e_subscriptions_free(client);
+    e2e_copies_free(&client->copies);
     e2e_topics_clear(&client->hidden);
     e2e_topics_clear(&client->revealed);
     free_buffer(&client->packet, &client->packet_size);
@@ -217,15 +216,16 @@ bool e2e_client_check_fork(mqtt_e2e_client *client)
     if (client->inside > 0)
         return false; /* a callback of the parent's: what called it is in the middle of something */
     client->persistent = false;
-    for (unsigned i = 0; i < client->broker_count; i++)
+    for (unsigned i = 0; i < client->broker_count; i++) {
         e2e_broker_stop(&client->brokers[i], true);
+        client->brokers[i].due = 0;
+        client->brokers[i].attempt = 0;
+    }
     drop_all(client);
     e2e_store_drop(&client->store); /* the parent's */
     if (!e2e_client_new_epoll(client) || !e2e_options_random_id(client) || !e2e_send_renew(client))
         return false;
     client->fork_generation = generation;
-    client->attempt = 0;
-    client->brokers[0].due = 0;
     return true;
 }
 
@@ -293,16 +293,15 @@ void e2e_client_pump(mqtt_e2e_client *client)
             e2e_send_pump(&client->brokers[i]);
 }
 
-/* The broker that can take a message of QoS 0 at this moment, before all others, or NULL. */
+/* The one broker there is, if it can take a message of QoS 0 at this moment, before all others; or NULL. */
 static e2e_broker *free_broker(mqtt_e2e_client *client)
 {
-    if (client->inside > 0 || !TAILQ_EMPTY(&client->queue.messages) ||
-        !TAILQ_EMPTY(&client->queue.requests) || client->done_count >= client->queue.max_count)
+    e2e_broker *b = &client->brokers[0];
+
+    if (client->broker_count > 1 || client->inside > 0 || client->done_count >= client->queue.max_count ||
+        !TAILQ_EMPTY(&client->queue.messages) || !TAILQ_EMPTY(&client->queue.requests))
         return NULL;
-    for (unsigned i = 0; i < client->broker_count; i++)
-        if (e2e_broker_writable(&client->brokers[i]) && TAILQ_EMPTY(&client->brokers[i].todo))
-            return &client->brokers[i];
-    return NULL;
+    return e2e_broker_writable(b) && TAILQ_EMPTY(&b->todo) && TAILQ_EMPTY(&b->waiting) ? b : NULL;
 }
 
 /* Takes a draft over: right away if a broker is free, else by the queue. */

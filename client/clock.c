@@ -18,6 +18,14 @@ int64_t e2e_clock_boot(void)
     return read_clock(CLOCK_BOOTTIME);
 }
 
+int64_t e2e_clock_micros(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 int64_t e2e_clock_utc(int64_t offset_ms)
 {
     return read_clock(CLOCK_REALTIME) + offset_ms;

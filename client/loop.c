@@ -12,17 +12,26 @@
 
 #define EVENTS_MAX 16
 
-/* ---- Which broker -------------------------------------------------------------------------------- */
-/*
- * Today one connection at a time: the brokers are tried in their order, from the first on after a connection was
- * lost, so that nodes with the same list meet at the same broker. Between rounds there is a delay that grows.
- */
+/* ---- Comings and goings -------------------------------------------------------------------------- */
+
+static unsigned count_up(const mqtt_e2e_client *client)
+{
+    unsigned up = 0;
+
+    for (unsigned i = 0; i < client->broker_count; i++)
+        up += client->brokers[i].phase == E2E_UP;
+    return up;
+}
 
 static void tell(e2e_broker *b, mqtt_e2e_client_event event, const char *why, int64_t retry_ms, int code)
 {
     mqtt_e2e_client *client = b->client;
-    mqtt_e2e_broker_news news = {
-        .broker = b->label, .why = why, .retry_ms = (uint32_t)retry_ms, .code = code};
+    mqtt_e2e_broker_news news = {.broker = b->label,
+                                 .why = why,
+                                 .retry_ms = (uint32_t)retry_ms,
+                                 .code = code,
+                                 .index = b->index,
+                                 .connected = count_up(client)};
 
     if (client->options.on_event == NULL)
         return;
@@ -33,26 +42,25 @@ static void tell(e2e_broker *b, mqtt_e2e_client_event event, const char *why, in
 
 void e2e_client_up(e2e_broker *b)
 {
+    b->info.connects++;
+    b->info.failures = 0;
     tell(b, MQTT_E2E_CONNECTED, "", 0, 0);
 }
 
+/* Each broker is tried by itself, after a delay that grows with its failures. */
 void e2e_client_down(e2e_broker *b, bool was_up, int code)
 {
-    mqtt_e2e_client *client = b->client;
-    int64_t now = e2e_clock_boot(), delay = 0;
-    unsigned next = was_up ? 0 : (b->index + 1) % client->broker_count;
+    const mqtt_e2e_client_options *o = &b->client->options;
+    int64_t now = e2e_clock_boot(), delay;
     uint32_t random = 0;
 
-    if (was_up && now - b->up_at >= client->options.backoff_max_ms)
-        client->attempt = 0; /* it held; one that is lost at once again counts as a failure */
-    if (next == 0) {
-        e2e_clock_random(&random, sizeof random); /* without, there is no jitter */
-        delay = e2e_clock_backoff(++client->attempt, client->options.backoff_min_ms,
-                                  client->options.backoff_max_ms, random);
-    }
-    if (next != b->index)
-        e2e_broker_stop(b, false);
-    client->brokers[next].due = now + delay;
+    if (was_up && now - b->up_at >= o->backoff_max_ms)
+        b->attempt = 0; /* it held; one that is lost at once again counts as a failure */
+    e2e_clock_random(&random, sizeof random); /* without, there is no jitter */
+    delay = e2e_clock_backoff(++b->attempt, o->backoff_min_ms, o->backoff_max_ms, random);
+    b->due = now + delay;
+    b->info.failures += !was_up;
+    b->info.code = code;
     tell(b, was_up ? MQTT_E2E_DISCONNECTED : MQTT_E2E_FAILED, b->why, delay, code);
 }
 
@@ -187,15 +195,37 @@ void mqtt_e2e_client_wait(mqtt_e2e_client *client, int timeout_ms)
     run(client, due < 0 || (timeout_ms >= 0 && timeout_ms < due) ? timeout_ms : due);
 }
 
+/* Whether a broker that is up, or that we have not failed to reach yet, is still to have something. */
+static bool others_pending(const mqtt_e2e_client *client)
+{
+    for (unsigned i = 0; i < client->broker_count; i++) {
+        const e2e_broker *b = &client->brokers[i];
+
+        if ((b->phase == E2E_UP || b->attempt == 0) && e2e_flights_pending(b))
+            return true;
+    }
+    return false;
+}
+
+bool mqtt_e2e_client_drained(const mqtt_e2e_client *client)
+{
+    return client->queue.count == 0 && !others_pending(client);
+}
+
 bool mqtt_e2e_client_drain(mqtt_e2e_client *client, int timeout_ms)
 {
-    int64_t end = timeout_ms < 0 ? E2E_NEVER : e2e_clock_boot() + timeout_ms;
+    int64_t now = e2e_clock_boot(), end = timeout_ms < 0 ? E2E_NEVER : now + timeout_ms, until;
+    int64_t published = now; /* when all was */
 
-    while (client->inside == 0 && (client->queue.count > 0 || client->done_count > 0)) {
-        int64_t left = end - e2e_clock_boot();
-
-        mqtt_e2e_client_wait(client, end == E2E_NEVER ? -1 : left > 0 ? (int)left : 0);
-        if (left <= 0)
+    while (client->inside == 0 && (client->done_count > 0 || !mqtt_e2e_client_drained(client))) {
+        now = e2e_clock_boot();
+        if (client->queue.count > 0)
+            published = now;
+        until = client->queue.count == 0 && published + MQTT_E2E_LINGER_MS < end
+                    ? published + MQTT_E2E_LINGER_MS
+                    : end;
+        mqtt_e2e_client_wait(client, until == E2E_NEVER ? -1 : until > now ? (int)(until - now) : 0);
+        if (now >= until)
             break;
     }
     return client->queue.count == 0;
@@ -203,10 +233,22 @@ bool mqtt_e2e_client_drain(mqtt_e2e_client *client, int timeout_ms)
 
 bool mqtt_e2e_client_connected(const mqtt_e2e_client *client)
 {
-    for (unsigned i = 0; i < client->broker_count; i++)
-        if (client->brokers[i].phase == E2E_UP)
-            return true;
-    return false;
+    return count_up(client) > 0;
+}
+
+bool mqtt_e2e_client_broker(const mqtt_e2e_client *client, size_t index, mqtt_e2e_broker_info *info)
+{
+    const e2e_broker *b;
+
+    if (index >= client->broker_count)
+        return false;
+    b = &client->brokers[index];
+    *info = b->info;
+    info->broker = b->label;
+    info->why = b->phase == E2E_UP ? "" : b->why;
+    info->connected = b->phase == E2E_UP;
+    info->tried = b->phase == E2E_UP || b->attempt > 0;
+    return true;
 }
 
 size_t mqtt_e2e_client_queued(const mqtt_e2e_client *client)

@@ -30,6 +30,8 @@ const char *e2e_reason_mosquitto(int code);
 
 /* Milliseconds since boot, suspended time included: what all timers here go by. */
 int64_t e2e_clock_boot(void);
+/* The same in microseconds, for what is measured. */
+int64_t e2e_clock_micros(void);
 /* UTC in milliseconds. */
 int64_t e2e_clock_utc(int64_t offset_ms);
 /* False: the kernel gave none; nothing may be done without. */
@@ -81,6 +83,9 @@ void e2e_topics_clear(e2e_topics *topics);
 
 /* ---- The queue (queue.c) ------------------------------------------------------------------------- */
 
+typedef struct e2e_entry e2e_entry;
+typedef TAILQ_HEAD(e2e_entry_list, e2e_entry) e2e_entry_list;
+
 /* What is to be sealed. */
 typedef struct {
     mqtt_e2e_kind kind;
@@ -92,44 +97,70 @@ typedef struct {
     e2e_request *request; /* of a request; NULL once that has ended */
 } e2e_outgoing;
 
-/* A message that waits or is under way. Its plaintext lies behind it, and draft.payload points there. */
-typedef struct e2e_entry {
-    TAILQ_ENTRY(e2e_entry) link;
-    e2e_outgoing draft; /* its topic is a reference */
-    uint64_t ticket;
-    uint8_t *sealed; /* as it went out, of QoS 1 and 2: sent again just so while it is fresh */
-    size_t sealed_len;
-    int64_t sealed_at;
+typedef enum {
+    E2E_FLIGHT_NONE,    /* it does not go there, or not any more */
+    E2E_FLIGHT_WAITING, /* until the broker can take it */
+    E2E_FLIGHT_WRITING, /* QoS 0, not all written yet */
+    E2E_FLIGHT_UNACKED  /* QoS 1 and 2 */
+} e2e_flight_state;
+
+/* The way of a message to one broker. */
+typedef struct e2e_flight {
+    TAILQ_ENTRY(e2e_flight) link; /* of the broker's waiting, or unacked */
+    e2e_entry *entry;
+    int64_t at; /* when it was handed over, by e2e_clock_boot */
+    e2e_flight_state state;
     uint16_t mid;
     uint8_t blamed; /* times that the broker closed the connection on it */
-    uint8_t payload[];
-} e2e_entry;
+} e2e_flight;
 
-typedef TAILQ_HEAD(e2e_entry_list, e2e_entry) e2e_entry_list;
+typedef TAILQ_HEAD(e2e_flight_list, e2e_flight) e2e_flight_list;
+
+/* A message, from when it is accepted until no broker is to have it any more. Its plaintext lies behind its flights, and
+ * draft.payload points there. */
+struct e2e_entry {
+    TAILQ_ENTRY(e2e_entry) link;
+    e2e_entry_list *list; /* one of the queue's; NULL: none yet */
+    e2e_outgoing draft;   /* its topic is a reference */
+    uint64_t ticket;
+    uint8_t *sealed; /* as it went out: to other brokers, and once more, just so while it is fresh */
+    size_t sealed_len;
+    int64_t sealed_at;
+    bool went_out; /* a broker may have it */
+    unsigned flying;
+    e2e_flight flights[]; /* one for each broker */
+};
 
 typedef struct {
-    e2e_entry_list messages; /* and replies */
+    unsigned lanes;          /* brokers */
+    e2e_entry_list messages; /* and replies: not sealed yet */
     e2e_entry_list requests; /* apart: they may have to wait for the reply topic, and nobody else for them */
-    size_t count, bytes;     /* of all entries there are, those under way included */
-    size_t max_count, max_bytes;
+    e2e_entry_list sent;     /* sealed, and on their ways */
+    e2e_entry_list
+        late; /* done: one broker has it, others are still to have it, as far as the bounds allow */
+    e2e_entry_list
+        given_up;        /* as late, but beyond the bounds: only until acknowledged, or the connection ends */
+    size_t count, bytes; /* of what is not done */
+    size_t late_count, late_bytes;
+    size_t max_count, max_bytes; /* of what is not done, and once more of what is late */
     uint64_t tickets;
 } e2e_queue;
 
-void e2e_queue_init(e2e_queue *queue, size_t max_count, size_t max_bytes);
+void e2e_queue_init(e2e_queue *queue, unsigned brokers, size_t max_count, size_t max_bytes);
 /* Whether there is room for a payload of `len` bytes. */
 bool e2e_queue_has_room(const e2e_queue *queue, size_t len, mqtt_e2e_error *error);
 /* A copy of the draft with the next ticket, in no list yet. NULL: no memory. */
 e2e_entry *e2e_queue_make(e2e_queue *queue, const e2e_outgoing *draft);
+/* To its place among those that are not sealed. */
 void e2e_queue_append(e2e_queue *queue, e2e_entry *entry);
-/* Puts it back, before all that waits. */
-void e2e_queue_return(e2e_queue *queue, e2e_entry *entry);
 /* What goes out next, and stays where it is. `requests`: they may go. */
 e2e_entry *e2e_queue_next(const e2e_queue *queue, bool requests);
-void e2e_queue_take(e2e_queue *queue, e2e_entry *entry);
+bool e2e_queue_is_done(const e2e_queue *queue, const e2e_entry *entry);
+/* To sent, late, or given_up. */
+void e2e_queue_move(e2e_queue *queue, e2e_entry *entry, e2e_entry_list *to);
 void e2e_queue_unseal(e2e_entry *entry);
-/* Wipes and frees; it must be in no list. */
+/* Takes it out of its list, wipes and frees it. It must not be on its way to anywhere. */
 void e2e_queue_free(e2e_queue *queue, e2e_entry *entry);
-void e2e_queue_free_all(e2e_queue *queue, e2e_entry_list *entries);
 
 /* ---- Name lookup (resolve.c) and TLS (tls.c) ----------------------------------------------------- */
 

@@ -4,12 +4,12 @@
 /*
  * What the parts of the client share. Who looks at whom, from the top:
  *
- *   client.c         public calls, the loop, which broker is tried when
+ *   client.c         public calls. loop.c: the loop, and what is told about connections
  *   send.c           what goes out: sealing, and handing to a broker what it can take
- *   receive.c        what comes in: opening, and handing on
+ *   receive.c        what comes in: opening, and handing on. copies.c: what came by another broker before
  *   subscriptions.c  filters and callbacks, made again after each reconnect
  *   requests.c       open requests, reply topics, timeouts
- *   queue.c          plaintext that waits, or is not acknowledged yet
+ *   flights.c        the ways of messages to brokers. queue.c: the messages, in lists by how far they are
  *   broker.c         one connection: its phases. acks.c: what becomes of messages under way. connection.c: libmosquitto
  *                    below them. resolve.c, tls.c: below that
  *   store.c          the replay state in a file
@@ -115,8 +115,12 @@ typedef struct {
     int64_t soonest;         /* no deadline is before it */
 } e2e_requests;
 
-/* Whether a request can go to this broker now: its reply topic is subscribed to, and a place is free. */
+/* Whether a new request can go to this broker now: its reply topic is subscribed to, and a place is free. */
 bool e2e_requests_ready(e2e_broker *broker);
+/* Whether the answer to a sealed one would be heard there. */
+bool e2e_requests_heard(const e2e_broker *broker, const e2e_request *request);
+/* Its entry is freed. */
+void e2e_requests_forget_entry(e2e_request *request);
 /* A request was sealed, as *id; or sealed again. */
 void e2e_requests_sealed(mqtt_e2e_client *client, e2e_request *request, const mqtt_e2e_id *id);
 /* It can't be sent: it ends at the next turn of the loop. */
@@ -144,6 +148,8 @@ struct e2e_broker {
     char label[280]; /* host:port */
     e2e_phase phase;
     int64_t due, deadline, misc_at, up_at;
+    int64_t heard_at; /* when something came from it last */
+    uint32_t attempt; /* failures since a connection held */
 
     struct mosquitto *mosq; /* NULL: none yet */
     SSL_CTX *tls;
@@ -166,9 +172,9 @@ struct e2e_broker {
 
     uint16_t window;   /* how many QoS 1 and 2 messages may be under way */
     uint16_t last_mid; /* libmosquitto's last packet identifier */
-    e2e_entry_list inflight;
-    size_t inflight_count;
-    e2e_entry *writing; /* QoS 0, not all written yet */
+    e2e_flight_list waiting, unacked;
+    size_t unacked_count;
+    e2e_flight *writing; /* QoS 0, not all written yet */
     e2e_link_list todo, asked;
     bool time_asked; /* by time_request, answered when it can be */
     mqtt_e2e_id time_request;
@@ -178,6 +184,10 @@ struct e2e_broker {
     unsigned suspicion; /* connections in a row that it closed soon, with nothing acknowledged */
     bool cautious;      /* one message at a time, to find out on which it closes the connection */
     bool no_lasting;    /* it keeps no lasting messages (MQTT 5) */
+
+    uint16_t timed_mid; /* what the round trip is being measured with; 0 = nothing */
+    int64_t timed_at;   /* in microseconds */
+    mqtt_e2e_broker_info info;
 };
 
 /* A packet as mqtt_e2e_seal and its like made it: all that ever leaves. */
@@ -225,30 +235,71 @@ void e2e_acks_connect(e2e_broker *broker, int code, bool session_present, const 
 /* QoS 0 written, 1 and 2 acknowledged; `reason` is MQTT 5's. */
 void e2e_acks_publish(e2e_broker *broker, uint16_t mid, int reason);
 void e2e_receive(e2e_broker *broker, const struct mosquitto_message *message);
+/* The round trip is measured with one packet at a time: this is one, unless another is under way; this one is back. */
+void e2e_acks_time(e2e_broker *broker, uint16_t mid);
+void e2e_acks_timed(e2e_broker *broker, uint16_t mid);
 
 /* A connection was lost, with libmosquitto's code: if the other side closed it, on which message? */
 void e2e_acks_blame(e2e_broker *broker, int code);
-/* Puts what was under way back into the queue: one entry, or all, in their order. */
-void e2e_acks_give_back(e2e_broker *broker, e2e_entry *entry);
-void e2e_acks_give_back_all(e2e_broker *broker);
 
 /* Says in broker->why what ended a connection, or kept it from coming about; `code` is libmosquitto's. */
 void e2e_reason_connection(e2e_broker *broker, int code);
+
+/* ---- The ways of messages to brokers (flights.c) ------------------------------------------------- */
+
+/* Sealed: it waits at every broker now. */
+void e2e_flights_begin(mqtt_e2e_client *client, e2e_entry *entry);
+/* To another state: before all others that wait; being written; until acknowledged. */
+void e2e_flights_wait(e2e_broker *broker, e2e_flight *flight);
+void e2e_flights_write(e2e_broker *broker, e2e_flight *flight);
+void e2e_flights_await_ack(e2e_broker *broker, e2e_flight *flight);
+/* The next to be handed over; NULL: none can be. Ends those that need not go any more. */
+e2e_flight *e2e_flights_next(e2e_broker *broker);
+e2e_flight *e2e_flights_find(e2e_broker *broker, uint16_t mid);
+/* Whether the packet made of it may go once more as it is. */
+bool e2e_flights_fresh(const mqtt_e2e_client *client, const e2e_entry *entry);
+/* The ends of a flight, after which it and its entry may be gone: without an outcome; the broker has it; it will not have it.
+ * The message is done when one broker has it, and has failed when no other may. */
+void e2e_flights_end(e2e_broker *broker, e2e_flight *flight);
+void e2e_flights_arrived(e2e_broker *broker, e2e_flight *flight);
+void e2e_flights_refused(e2e_broker *broker, e2e_flight *flight, const mqtt_e2e_error *error);
+/* Of a message, whatever its flights: it can't be sent; nobody wants it any more. */
+void e2e_flights_fail(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_error *error);
+void e2e_flights_abandon(mqtt_e2e_client *client, e2e_entry *entry);
+/* What was under way waits again: one, or all, in their order. */
+void e2e_flights_back(e2e_broker *broker, e2e_flight *flight);
+void e2e_flights_back_all(e2e_broker *broker);
+/* Forgets all messages; the brokers are down. */
+void e2e_flights_drop_all(mqtt_e2e_client *client);
+bool e2e_flights_pending(const e2e_broker *broker);
 
 /* ---- Sending (send.c) ---------------------------------------------------------------------------- */
 
 /* Hands to the broker what waits, as long as it takes it. Not from within a callback. */
 void e2e_send_pump(e2e_broker *broker);
-/* A message straight from the caller. False: it is to be queued. */
+/* A message of QoS 0 straight from the caller, where there is one broker only. False: it is to be queued. */
 bool e2e_send_now(e2e_broker *broker, const e2e_outgoing *draft, uint64_t *ticket);
-/* A message is done with: published, or never will be (`error`). */
-void e2e_send_done(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_error *error);
+/* Tells whoever asked for it that a message is published, or never will be (`error`). */
+void e2e_send_report(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_error *error);
 /* The store can't be written: says so, and does nothing any more. */
 void e2e_client_stop(mqtt_e2e_client *client);
 /* A new stream (§3). False: no randomness, so nothing may be sent. */
 bool e2e_send_renew(mqtt_e2e_client *client);
 /* A packet sealed longer ago is not sent again as it is. */
 int64_t e2e_send_fresh_ms(const mqtt_e2e_client *client);
+
+/* ---- What came by several brokers (copies.c) ------------------------------------------------------ */
+
+/* Which brokers showed us each of the messages accepted last, so that the second copy of a message is told from a replay. */
+typedef struct {
+    struct e2e_copy *table; /* NULL: there is one broker only, or no memory: all copies are replays then */
+} e2e_copies;
+
+bool e2e_copies_init(e2e_copies *copies);
+void e2e_copies_free(e2e_copies *copies);
+void e2e_copies_accepted(e2e_copies *copies, const mqtt_e2e_id *id, unsigned broker);
+/* Whether a packet that was refused is the first copy of an accepted one from this broker. */
+bool e2e_copies_is_copy(e2e_copies *copies, const mqtt_e2e_id *id, unsigned broker);
 
 /* ---- The client (client.c, options.c) ------------------------------------------------------------ */
 
@@ -274,7 +325,7 @@ struct mqtt_e2e_client {
     unsigned inside; /* callbacks that we are in */
     e2e_broker brokers[E2E_BROKERS_MAX];
     unsigned broker_count;
-    uint32_t attempt; /* rounds of failures since a connection held */
+    e2e_copies copies;
 
     e2e_queue queue;
     e2e_done *done; /* to be called back about */

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Plaintext that waits for a broker, or for its acknowledgement. Every copy of a payload is wiped when it goes. */
+/* Messages that wait for a broker, or for its acknowledgement. Every copy of a payload is wiped when it goes. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "parts.h"
 
-void e2e_queue_init(e2e_queue *queue, size_t max_count, size_t max_bytes)
+void e2e_queue_init(e2e_queue *queue, unsigned brokers, size_t max_count, size_t max_bytes)
 {
     memset(queue, 0, sizeof *queue);
+    queue->lanes = brokers;
     TAILQ_INIT(&queue->messages);
     TAILQ_INIT(&queue->requests);
+    TAILQ_INIT(&queue->sent);
+    TAILQ_INIT(&queue->late);
+    TAILQ_INIT(&queue->given_up);
     queue->max_count = max_count;
     queue->max_bytes = max_bytes;
 }
@@ -28,37 +32,37 @@ bool e2e_queue_has_room(const e2e_queue *queue, size_t len, mqtt_e2e_error *erro
     return true;
 }
 
+static size_t size_of(const e2e_queue *queue, size_t len)
+{
+    return sizeof(e2e_entry) + queue->lanes * sizeof(e2e_flight) + len;
+}
+
 e2e_entry *e2e_queue_make(e2e_queue *queue, const e2e_outgoing *draft)
 {
-    e2e_entry *entry = malloc(sizeof *entry + draft->len);
+    e2e_entry *entry = malloc(size_of(queue, draft->len));
+    uint8_t *payload;
 
     if (entry == NULL)
         return NULL;
-    memset(entry, 0, sizeof *entry);
+    memset(entry, 0, size_of(queue, 0));
+    payload = (uint8_t *)(entry->flights + queue->lanes);
     if (draft->len > 0)
-        memcpy(entry->payload, draft->payload, draft->len);
+        memcpy(payload, draft->payload, draft->len);
     entry->draft = *draft;
-    entry->draft.payload = entry->payload;
+    entry->draft.payload = payload;
     entry->draft.topic->refs++;
     entry->ticket = ++queue->tickets;
+    for (unsigned i = 0; i < queue->lanes; i++)
+        entry->flights[i].entry = entry;
     queue->count++;
     queue->bytes += draft->len;
     return entry;
 }
 
-static e2e_entry_list *list_of(e2e_queue *queue, const e2e_entry *entry)
-{
-    return entry->draft.kind == MQTT_E2E_REQUEST ? &queue->requests : &queue->messages;
-}
-
 void e2e_queue_append(e2e_queue *queue, e2e_entry *entry)
 {
-    TAILQ_INSERT_TAIL(list_of(queue, entry), entry, link);
-}
-
-void e2e_queue_return(e2e_queue *queue, e2e_entry *entry)
-{
-    TAILQ_INSERT_HEAD(list_of(queue, entry), entry, link);
+    entry->list = entry->draft.kind == MQTT_E2E_REQUEST ? &queue->requests : &queue->messages;
+    TAILQ_INSERT_TAIL(entry->list, entry, link);
 }
 
 e2e_entry *e2e_queue_next(const e2e_queue *queue, bool requests)
@@ -70,9 +74,33 @@ e2e_entry *e2e_queue_next(const e2e_queue *queue, bool requests)
     return message == NULL || request->ticket < message->ticket ? request : message;
 }
 
-void e2e_queue_take(e2e_queue *queue, e2e_entry *entry)
+bool e2e_queue_is_done(const e2e_queue *queue, const e2e_entry *entry)
 {
-    TAILQ_REMOVE(list_of(queue, entry), entry, link);
+    return entry->list == &queue->late || entry->list == &queue->given_up;
+}
+
+/* Adds an entry to the counts of its list, or takes it out (by = -1). */
+static void count(e2e_queue *queue, const e2e_entry *entry, int by)
+{
+    size_t one = (size_t)by, bytes = by > 0 ? entry->draft.len : -entry->draft.len;
+
+    if (entry->list == &queue->late) {
+        queue->late_count += one;
+        queue->late_bytes += bytes;
+    } else if (entry->list != &queue->given_up) {
+        queue->count += one;
+        queue->bytes += bytes;
+    }
+}
+
+void e2e_queue_move(e2e_queue *queue, e2e_entry *entry, e2e_entry_list *to)
+{
+    count(queue, entry, -1);
+    if (entry->list != NULL)
+        TAILQ_REMOVE(entry->list, entry, link);
+    entry->list = to;
+    TAILQ_INSERT_TAIL(to, entry, link);
+    count(queue, entry, 1);
 }
 
 void e2e_queue_unseal(e2e_entry *entry)
@@ -83,20 +111,11 @@ void e2e_queue_unseal(e2e_entry *entry)
 
 void e2e_queue_free(e2e_queue *queue, e2e_entry *entry)
 {
-    queue->count--;
-    queue->bytes -= entry->draft.len;
+    count(queue, entry, -1);
+    if (entry->list != NULL)
+        TAILQ_REMOVE(entry->list, entry, link);
     e2e_topics_release(entry->draft.topic);
     e2e_queue_unseal(entry);
-    mqtt_e2e_wipe_memory(entry, sizeof *entry + entry->draft.len);
+    mqtt_e2e_wipe_memory(entry, size_of(queue, entry->draft.len));
     free(entry);
-}
-
-void e2e_queue_free_all(e2e_queue *queue, e2e_entry_list *entries)
-{
-    e2e_entry *entry;
-
-    while ((entry = TAILQ_FIRST(entries)) != NULL) {
-        TAILQ_REMOVE(entries, entry, link);
-        e2e_queue_free(queue, entry);
-    }
 }

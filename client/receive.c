@@ -53,6 +53,12 @@ static void note_time_request(e2e_broker *b, const mqtt_e2e_message *message)
     b->time_request = message->id;
 }
 
+static void note_accepted(e2e_broker *b, const mqtt_e2e_message *message)
+{
+    b->info.first++;
+    e2e_copies_accepted(&b->client->copies, &message->id, b->index);
+}
+
 static void hand_on(e2e_broker *b, e2e_topic *topic, const mqtt_e2e_delivery *delivery)
 {
     mqtt_e2e_client *client = b->client;
@@ -74,6 +80,12 @@ static void refuse(e2e_broker *b, const mqtt_e2e_delivery *delivery)
                          mqtt_e2e_status_text(delivery->status));
         return;
     }
+    if ((delivery->status == MQTT_E2E_REPLAY || delivery->status == MQTT_E2E_STALE) &&
+        e2e_copies_is_copy(&client->copies, &delivery->message->id, b->index)) {
+        b->info.copies++;
+        return;
+    }
+    b->info.refused++;
     if (client->options.on_refused == NULL)
         return;
     client->inside++;
@@ -106,6 +118,8 @@ void e2e_receive(e2e_broker *b, const struct mosquitto_message *from)
         mqtt_e2e_reveal(client->session, from->topic, wire_len, client->name, E2E_SCRATCH_SIZE, &read);
     }
     delivery.status = open_packet(client, &read, from, &message);
+    if (delivery.status == MQTT_E2E_OK)
+        note_accepted(b, &message);
     if (read.name != NULL)
         message.topic = (mqtt_e2e_bytes){read.name, read.name_len}; /* also of what was refused */
     if (delivery.status == MQTT_E2E_OK && !e2e_store_accepted(&client->store, client->session, &message))

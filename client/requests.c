@@ -56,6 +56,13 @@ bool e2e_requests_ready(e2e_broker *b)
            HASH_COUNT(client->requests.by_id) < client->options.session.requests;
 }
 
+bool e2e_requests_heard(const e2e_broker *b, const e2e_request *request)
+{
+    const e2e_subscription *reply = request->reply;
+
+    return reply != NULL && reply->links[b->index].state == E2E_LINK_GRANTED;
+}
+
 /* ---- Their life ---------------------------------------------------------------------------------- */
 
 static void unseal(mqtt_e2e_client *client, e2e_request *request)
@@ -81,19 +88,14 @@ void e2e_requests_sealed(mqtt_e2e_client *client, e2e_request *request, const mq
         request->sealed = false;
         mqtt_e2e_close(client->session, id);
         leave_reply(client, request->reply);
+        request->reply = NULL;
         e2e_requests_fail(client, request);
     }
 }
 
-/* Whether an entry still lies in the queue, rather than with a broker. */
-static bool is_queued(const mqtt_e2e_client *client, const e2e_entry *wanted)
+void e2e_requests_forget_entry(e2e_request *request)
 {
-    const e2e_entry *entry;
-
-    TAILQ_FOREACH(entry, &client->queue.requests, link)
-    if (entry == wanted)
-        return true;
-    return false;
+    request->entry = NULL;
 }
 
 static void end(mqtt_e2e_client *client, e2e_request *request)
@@ -102,13 +104,11 @@ static void end(mqtt_e2e_client *client, e2e_request *request)
 
     unseal(client, request);
     TAILQ_REMOVE(&client->requests.all, request, link);
-    if (entry != NULL && is_queued(client, entry)) {
-        e2e_queue_take(&client->queue, entry);
-        e2e_queue_free(&client->queue, entry);
-    } else if (entry != NULL) {
-        entry->draft.request = NULL;
-    }
     free(request);
+    if (entry == NULL)
+        return;
+    entry->draft.request = NULL;
+    e2e_flights_abandon(client, entry);
 }
 
 void e2e_requests_fail(mqtt_e2e_client *client, e2e_request *request)

@@ -99,21 +99,17 @@ static void note_done(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_e
         *done->error = *error;
 }
 
-void e2e_send_done(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_error *error)
+void e2e_send_report(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_error *error)
 {
     e2e_request *request = entry->draft.request;
 
     if (error != NULL)
         e2e_client_debug(client, "not published on '%.200s': %s", entry->draft.topic->topic.name,
                          error->text);
-    if (request != NULL) {
-        request->entry = NULL;
-        if (error != NULL)
-            e2e_requests_fail(client, request);
-    } else if (entry->draft.kind == MQTT_E2E_MESSAGE || entry->draft.kind == MQTT_E2E_LASTING) {
+    if (request != NULL && error != NULL)
+        e2e_requests_fail(client, request);
+    else if (entry->draft.kind == MQTT_E2E_MESSAGE || entry->draft.kind == MQTT_E2E_LASTING)
         note_done(client, entry->ticket, error);
-    }
-    e2e_queue_free(&client->queue, entry);
 }
 
 /* ---- Handing over -------------------------------------------------------------------------------- */
@@ -136,6 +132,19 @@ static bool is_taken(const e2e_broker *b, const e2e_outgoing *draft, mqtt_e2e_er
     return true;
 }
 
+static void put_in_flight(e2e_broker *b, e2e_flight *flight, uint16_t mid)
+{
+    flight->mid = mid;
+    flight->at = e2e_clock_boot();
+    if (flight->entry->draft.qos == 0) {
+        e2e_flights_write(b, flight);
+        return;
+    }
+    flight->entry->went_out = true;
+    e2e_flights_await_ack(b, flight);
+    e2e_acks_time(b, mid);
+}
+
 bool e2e_send_now(e2e_broker *b, const e2e_outgoing *draft, uint64_t *ticket)
 {
     mqtt_e2e_client *client = b->client;
@@ -151,15 +160,18 @@ bool e2e_send_now(e2e_broker *b, const e2e_outgoing *draft, uint64_t *ticket)
         return false;
     }
     if (mosquitto_want_write(b->mosq)) {
-        b->writing = e2e_queue_make(&client->queue, draft);
-        if (b->writing != NULL) {
-            b->writing->mid = mid;
-            *ticket = b->writing->ticket;
+        e2e_entry *entry = e2e_queue_make(&client->queue, draft);
+
+        if (entry != NULL) {
+            e2e_flights_begin(client, entry);
+            put_in_flight(b, &entry->flights[b->index], mid);
+            *ticket = entry->ticket;
             e2e_broker_watch(b);
             return true;
         }
     }
     *ticket = ++client->queue.tickets;
+    b->info.published++;
     note_done(client, *ticket, NULL);
     e2e_send_pump(b); /* should on_debug have queued something */
     return true;
@@ -169,86 +181,101 @@ bool e2e_send_now(e2e_broker *b, const e2e_outgoing *draft, uint64_t *ticket)
 static mqtt_e2e_status seal_entry(mqtt_e2e_client *client, e2e_entry *entry, e2e_sealed *sealed)
 {
     mqtt_e2e_status status;
-    int64_t now = e2e_clock_boot();
 
-    if (entry->sealed != NULL && now - entry->sealed_at <= e2e_send_fresh_ms(client)) {
+    if (e2e_flights_fresh(client, entry)) {
         *sealed = (e2e_sealed){entry->draft.topic->topic.wire, entry->sealed, entry->sealed_len,
                                entry->draft.qos, entry->draft.kind == MQTT_E2E_LASTING};
         return MQTT_E2E_OK;
     }
     e2e_queue_unseal(entry);
+    entry->sealed_at = e2e_clock_boot();
     status = seal(client, &entry->draft, sealed);
-    entry->sealed_at = now;
     return status;
 }
 
-/* It is with libmosquitto now, until it is acknowledged. */
-static void put_in_flight(e2e_broker *b, e2e_entry *entry, const e2e_sealed *sealed)
+/* The packet stays with the message for as long as somebody may need it again. */
+static void keep_packet(e2e_entry *entry, const e2e_sealed *sealed)
 {
     if (entry->sealed == NULL && (entry->sealed = malloc(sealed->len)) != NULL) {
         memcpy(entry->sealed, sealed->packet, sealed->len);
         entry->sealed_len = sealed->len;
     }
-    TAILQ_INSERT_TAIL(&b->inflight, entry, link);
-    b->inflight_count++;
 }
 
-static void hand_over(e2e_broker *b, e2e_entry *entry, const e2e_sealed *sealed)
+static void hand_over(e2e_broker *b, e2e_flight *flight, const e2e_sealed *sealed)
 {
-    mqtt_e2e_client *client = b->client;
+    e2e_entry *entry = flight->entry;
     mqtt_e2e_error error;
-    int code = e2e_connection_publish(b, sealed, &entry->mid);
+    uint16_t mid;
+    int code = e2e_connection_publish(b, sealed, &mid);
 
-    e2e_queue_take(&client->queue, entry);
     if (is_refusal(code)) {
         e2e_error_set(&error, "", "%s", e2e_reason_mosquitto(code));
-        e2e_send_done(client, entry, &error);
+        e2e_flights_refused(b, flight, &error);
         return;
     }
     b->broken = code;
-    if (entry->draft.qos > 0 && code != MOSQ_ERR_NOMEM)
-        put_in_flight(b, entry, sealed); /* libmosquitto has it, whatever became of the connection */
-    else if (code != MOSQ_ERR_SUCCESS)
-        e2e_queue_return(&client->queue, entry);
-    else if (mosquitto_want_write(b->mosq))
-        b->writing = entry;
-    else
-        e2e_send_done(client, entry, NULL);
+    /* With QoS 1 and 2 libmosquitto has it, whatever became of the connection. */
+    if (code != MOSQ_ERR_SUCCESS && (entry->draft.qos == 0 || code == MOSQ_ERR_NOMEM))
+        return;
+    if (entry->draft.qos > 0 || mosquitto_want_write(b->mosq)) {
+        put_in_flight(b, flight, mid);
+    } else {
+        b->info.published++;
+        e2e_flights_arrived(b, flight);
+    }
 }
 
-static void give_up(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_error *error)
+/* The next that has not been sealed yet. */
+static e2e_entry *next_entry(e2e_broker *b)
 {
-    e2e_queue_take(&client->queue, entry);
-    e2e_send_done(client, entry, error);
+    const e2e_queue *queue = &b->client->queue;
+
+    return e2e_queue_next(queue, !TAILQ_EMPTY(&queue->requests) && e2e_requests_ready(b));
+}
+
+/* An entry that could not be sealed. False: nothing can go. */
+static bool not_sealed(mqtt_e2e_client *client, e2e_entry *entry, mqtt_e2e_status status)
+{
+    mqtt_e2e_error error;
+
+    if (status == MQTT_E2E_EXHAUSTED && entry->draft.kind != MQTT_E2E_REQUEST) {
+        e2e_client_debug(client, "no random bytes for a new stream; nothing is sent");
+        return false;
+    }
+    if (status == MQTT_E2E_EXHAUSTED && entry->flying == 0)
+        return true; /* a request: it waits for the new stream's reply topic */
+    e2e_error_status(&error, status);
+    e2e_flights_fail(client, entry, &error);
+    return true;
 }
 
 /* False: nothing can go. */
 static bool send_next(e2e_broker *b)
 {
     mqtt_e2e_client *client = b->client;
-    bool requests = !TAILQ_EMPTY(&client->queue.requests) && e2e_requests_ready(b);
-    e2e_entry *entry = e2e_queue_next(&client->queue, requests);
+    e2e_flight *flight = e2e_flights_next(b);
+    e2e_entry *entry = flight != NULL ? flight->entry : next_entry(b);
     mqtt_e2e_status status;
     mqtt_e2e_error error;
     e2e_sealed sealed;
 
     if (entry == NULL || !e2e_broker_has_window(b, entry->draft.qos))
         return false;
-    if (!is_taken(b, &entry->draft, &error)) {
-        give_up(client, entry, &error);
-        return true;
-    }
     status = seal_entry(client, entry, &sealed);
-    if (status == MQTT_E2E_OK) {
-        hand_over(b, entry, &sealed);
-        e2e_client_trim(&client->packet, &client->packet_size);
-    } else if (status != MQTT_E2E_EXHAUSTED) {
-        e2e_error_status(&error, status);
-        give_up(client, entry, &error);
-    } else if (entry->draft.kind != MQTT_E2E_REQUEST) {
-        e2e_client_debug(client, "no random bytes for a new stream; nothing is sent");
-        return false;
+    if (status != MQTT_E2E_OK)
+        return not_sealed(client, entry, status);
+    if (flight == NULL) {
+        e2e_flights_begin(client, entry);
+        flight = &entry->flights[b->index];
     }
+    if (entry->draft.qos > 0 || entry->flying > 1)
+        keep_packet(entry, &sealed);
+    if (is_taken(b, &entry->draft, &error))
+        hand_over(b, flight, &sealed);
+    else
+        e2e_flights_refused(b, flight, &error);
+    e2e_client_trim(&client->packet, &client->packet_size);
     return true;
 }
 

@@ -86,6 +86,7 @@ bool e2e_subscriptions_send(e2e_broker *b)
         e2e_subscriptions_acked(b, link->mid, MQTT_RC_UNSPECIFIED);
     else
         b->broken = code;
+    e2e_acks_time(b, link->mid);
     return true;
 }
 
@@ -95,6 +96,7 @@ void e2e_subscriptions_acked(e2e_broker *b, uint16_t mid, int granted)
     bool fine = granted < MQTT_RC_UNSPECIFIED;
     e2e_link *link;
 
+    e2e_acks_timed(b, mid);
     TAILQ_FOREACH(link, &b->asked, entry)
     if (link->mid == mid)
         break;

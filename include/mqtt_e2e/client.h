@@ -102,8 +102,26 @@ typedef struct {
     const char *broker; /* "host:port" */
     const char *why;    /* for people; "" when connected */
     uint32_t retry_ms;
-    int code; /* CONNACK return or reason code where there was one, else 0 */
+    int code;           /* CONNACK return or reason code where there was one, else 0 */
+    unsigned index;     /* of the broker, for mqtt_e2e_client_broker */
+    unsigned connected; /* brokers that are, now */
 } mqtt_e2e_broker_news;
+
+/* How it goes with one broker. Counts are since the client was made. */
+typedef struct {
+    const char *broker; /* "host:port"; lives as long as the client */
+    const char *why;    /* why it is not connected, for people; "" where it is, or was not tried yet */
+    bool connected;
+    bool tried;             /* connected, or failed once: false only before the first attempt has ended */
+    int code;               /* CONNACK return or reason code of the last failure, else 0 */
+    uint32_t connects;      /* how often it was connected */
+    uint32_t failures;      /* attempts that failed since it was connected last */
+    uint32_t round_trip_us; /* to the broker and back, when last measured, in microseconds; 0 = not yet */
+    uint64_t published;     /* messages that it has taken: QoS 0 written, 1 and 2 acknowledged */
+    uint64_t first;         /* accepted, and seen here first */
+    uint64_t copies;        /* of what another broker had shown before */
+    uint64_t refused;       /* for whatever cause, copies aside */
+} mqtt_e2e_broker_info;
 
 /* One packet that arrived. */
 typedef struct {
@@ -124,8 +142,8 @@ typedef struct {
     mqtt_e2e_options session; /* crypto, base, pad size, skew, table sizes ...; own_clock_ms must be unset.
                                * Defaults here: OpenSSL, 4,096 streams, a window of 4,096, 256 requests, longest
                                * packet 16 MiB */
-    const mqtt_e2e_host
-        *hosts; /* none: localhost. Today the first one that works is used; see docs/DESIGN.md */
+    const mqtt_e2e_host *
+        hosts; /* none: localhost. All are used at the same time: a message goes to each, and the first copy is taken */
     size_t host_count;
     const char *user;
     const char *password;
@@ -236,14 +254,22 @@ void mqtt_e2e_client_loop(mqtt_e2e_client *client);
 /* Waits for at most `timeout_ms` (-1 = for ever) for something to do, and does it. Returns early on a signal. */
 void mqtt_e2e_client_wait(mqtt_e2e_client *client, int timeout_ms);
 
-/* Runs the loop until all that was queued is published, or `timeout_ms` are over. True: nothing is left. */
+/* Runs the loop until all that was queued is published, or `timeout_ms` are over. Where there are several brokers, one
+ * makes a message published; the others that are connected, or still connecting for the first time, have up to
+ * MQTT_E2E_LINGER_MS more to take it. True: nothing is left that no broker has. */
 bool mqtt_e2e_client_drain(mqtt_e2e_client *client, int timeout_ms);
+
+#define MQTT_E2E_LINGER_MS 1000
 
 /* ---- Looking inside ------------------------------------------------------------------------------ */
 
 bool mqtt_e2e_client_connected(const mqtt_e2e_client *client); /* to any broker */
 size_t mqtt_e2e_client_queued(
     const mqtt_e2e_client *client); /* messages not published yet, those in flight included */
+bool mqtt_e2e_client_drained(
+    const mqtt_e2e_client *client); /* nothing is queued, nor on its way to a broker that is within reach */
+/* False: there are fewer brokers. */
+bool mqtt_e2e_client_broker(const mqtt_e2e_client *client, size_t index, mqtt_e2e_broker_info *info);
 int64_t mqtt_e2e_client_now(const mqtt_e2e_client *client); /* UTC in milliseconds, with clock_offset_ms */
 const mqtt_e2e_session *mqtt_e2e_client_session(const mqtt_e2e_client *client);
 

@@ -175,13 +175,23 @@ void test_broker_start(test_broker *b)
     fail_msg("mosquitto does not start; see %s", b->dir);
 }
 
-void test_broker_stop(test_broker *b)
+static void end_by(test_broker *b, int signal)
 {
     if (b->pid == 0)
         return;
-    kill(b->pid, SIGTERM);
+    kill(b->pid, signal);
     assert_int_equal(waitpid(b->pid, NULL, 0), b->pid);
     b->pid = 0;
+}
+
+void test_broker_stop(test_broker *b)
+{
+    end_by(b, SIGTERM);
+}
+
+void test_broker_kill(test_broker *b)
+{
+    end_by(b, SIGKILL);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -24,6 +24,8 @@ void test_broker_configure(test_broker *broker, const char *format, ...)
 void test_broker_start(test_broker *broker);
 /* Ends it, and waits until it is gone. It can be started again, on the same port. */
 void test_broker_stop(test_broker *broker);
+/* The same with SIGKILL: what it had not passed on is lost. */
+void test_broker_kill(test_broker *broker);
 /* Ends it and removes its files. */
 void test_broker_free(test_broker *broker);
 

@@ -76,81 +76,6 @@ static void test_versions(void **state)
 
 /* ---- Hosts ---------------------------------------------------------------------------------------- */
 
-/* Goal: the first host is dead; the second is used, soon. After a loss the first is tried again first. */
-static void test_second_host(void **state)
-{
-    test_broker first;
-    int64_t start = e2e_clock_boot();
-
-    (void)state;
-    test_broker_start(&broker);
-    test_broker_init(&first);
-    a.hosts[1] = a.hosts[0];
-    a.hosts[0].port = first.port;
-    a.options.host_count = 2;
-    a.options.backoff_min_ms = 300;
-    start_node(&a);
-    assert_true(e2e_clock_boot() - start < 5000);
-    assert_int_equal(a.failed, 1);
-    assert_int_equal(a.connected, 1);
-    test_node_publish(&a, "a", "x", 1, false);
-    RUN_UNTIL(a.published == 1);
-    test_broker_start(&first);
-    test_broker_stop(&broker);
-    RUN_UNTIL(a.disconnected == 1);
-    RUN_UNTIL(a.connected == 2);
-    assert_non_null(strstr(a.broker, ":"));
-    assert_int_equal(atoi(strchr(a.broker, ':') + 1), first.port);
-    test_node_publish(&a, "a", "x", 2, false);
-    RUN_UNTIL(a.published == 2);
-    test_broker_free(&first);
-}
-
-/* Goal: what was under way at one broker goes out at the next. */
-static void test_failover_in_flight(void **state)
-{
-    test_broker second;
-
-    (void)state;
-    test_broker_start(&broker);
-    test_broker_init(&second);
-    test_broker_start(&second);
-    a.hosts[0].port = relay.port;
-    a.hosts[1] = a.hosts[0];
-    a.hosts[1].port = second.port;
-    a.options.host_count = 2;
-    a.options.name = "failing over";
-    a.options.persistent = true;
-    b.hosts[0].port = second.port;
-    start_node(&a);
-    start_node(&b);
-    test_node_subscribe(&b, "#", 2);
-    relay.deaf = true;
-    test_node_publish(&a, "a", "one", 1, false);
-    test_node_publish(&a, "a", "two", 2, false);
-    test_settle(50);
-    relay.refuse = true;
-    test_relay_cut(&relay);
-    RUN_UNTIL(b.count == 2 && a.published == 2);
-    assert_int_equal(test_node_got(&b, "one") + test_node_got(&b, "two"), 2);
-    test_broker_free(&second);
-}
-
-/* Goal: a host that takes connections and says nothing is given up, and the next is tried. */
-static void test_silent_host(void **state)
-{
-    (void)state;
-    test_broker_start(&broker);
-    relay.deaf = true;
-    a.hosts[1] = a.hosts[0];
-    a.hosts[0].port = relay.port;
-    a.options.host_count = 2;
-    a.options.connect_ms = 300;
-    start_node(&a);
-    assert_int_equal(a.failed, 1);
-    assert_int_equal(atoi(strchr(a.broker, ':') + 1), broker.port);
-}
-
 /* Goal: nobody listens. */
 static void test_nobody_listens(void **state)
 {
@@ -305,9 +230,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_bind_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_versions, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_second_host, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_failover_in_flight, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_silent_host, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nobody_listens, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ipv6, set_up, tear_down),

@@ -128,7 +128,7 @@ static e2e_entry *put(e2e_queue *queue, mqtt_e2e_kind kind, e2e_topic *topic)
     return entry;
 }
 
-/* Goal: order is that of the calls, also across requests; who must wait lets others pass; what returns comes first. */
+/* Goal: order is that of the calls, also across requests; who must wait lets others pass; what is done makes room. */
 static void test_queue(void **state)
 {
     e2e_topic *topic = make_topic("name", "wire");
@@ -137,27 +137,56 @@ static void test_queue(void **state)
     mqtt_e2e_error error;
 
     (void)state;
-    e2e_queue_init(&queue, 3, 100);
+    e2e_queue_init(&queue, 2, 3, 100);
     one = put(&queue, MQTT_E2E_REQUEST, topic);
     two = put(&queue, MQTT_E2E_MESSAGE, topic);
     three = put(&queue, MQTT_E2E_REPLY, topic);
+    assert_memory_equal(three->draft.payload, "abc", 3);
     assert_int_equal(queue.bytes, 9);
     assert_ptr_equal(e2e_queue_next(&queue, true), one);
     assert_ptr_equal(e2e_queue_next(&queue, false), two);
-    e2e_queue_take(&queue, two);
+    e2e_queue_move(&queue, two, &queue.sent);
     assert_ptr_equal(e2e_queue_next(&queue, false), three);
-    e2e_queue_return(&queue, two);
-    assert_ptr_equal(e2e_queue_next(&queue, false), two);
     assert_false(e2e_queue_has_room(&queue, 0, &error));
-    e2e_queue_take(&queue, one);
-    e2e_queue_free(&queue, one);
+    assert_false(e2e_queue_is_done(&queue, two));
+    e2e_queue_move(&queue, two, &queue.late);
+    assert_true(e2e_queue_is_done(&queue, two));
+    assert_int_equal(queue.count * 100 + queue.late_count * 10 + queue.late_bytes, 213);
     assert_true(e2e_queue_has_room(&queue, 94, &error));
     assert_false(e2e_queue_has_room(&queue, 95, &error));
     assert_false(e2e_queue_has_room(&queue, SIZE_MAX, &error));
-    e2e_queue_free_all(&queue, &queue.messages);
+    e2e_queue_move(&queue, two, &queue.given_up);
+    assert_int_equal(queue.late_count + queue.late_bytes, 0);
+    e2e_queue_free(&queue, one);
+    e2e_queue_free(&queue, two);
+    e2e_queue_free(&queue, three);
     assert_int_equal(queue.count + queue.bytes, 0);
     assert_int_equal(topic->refs, 1);
     e2e_topics_release(topic);
+}
+
+/* ---- Several brokers ---------------------------------------------------------------------------------- */
+
+/* Goal: the second copy by another broker is one; a third, or a second by the same, is a replay; so is what was never accepted. */
+static void test_copies(void **state)
+{
+    e2e_copies copies = {0};
+    mqtt_e2e_id id = {"stream", 7}, other = {"stream", 8}, same_place = {"stream", 7 + 4096};
+
+    (void)state;
+    assert_false(e2e_copies_is_copy(&copies, &id, 1)); /* one broker */
+    assert_true(e2e_copies_init(&copies));
+    assert_false(e2e_copies_is_copy(&copies, &id, 1));
+    e2e_copies_accepted(&copies, &id, 0);
+    assert_false(e2e_copies_is_copy(&copies, &id, 0));
+    assert_true(e2e_copies_is_copy(&copies, &id, 1));
+    assert_false(e2e_copies_is_copy(&copies, &id, 1));
+    assert_true(e2e_copies_is_copy(&copies, &id, 7));
+    assert_false(e2e_copies_is_copy(&copies, &other, 1));
+    e2e_copies_accepted(&copies, &same_place, 2);
+    assert_false(e2e_copies_is_copy(&copies, &id, 3));
+    assert_true(e2e_copies_is_copy(&copies, &same_place, 3));
+    e2e_copies_free(&copies);
 }
 
 /* ---- Options ---------------------------------------------------------------------------------------- */
@@ -393,9 +422,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_backoff),      cmocka_unit_test(test_topics),
         cmocka_unit_test(test_topics_bytes), cmocka_unit_test(test_queue),
-        cmocka_unit_test(test_options),      cmocka_unit_test(test_proxy_urls),
-        cmocka_unit_test(test_client_ids),   cmocka_unit_test(test_use),
-        cmocka_unit_test(test_bad_topics),   cmocka_unit_test(test_bad_messages),
+        cmocka_unit_test(test_copies),       cmocka_unit_test(test_options),
+        cmocka_unit_test(test_proxy_urls),   cmocka_unit_test(test_client_ids),
+        cmocka_unit_test(test_use),          cmocka_unit_test(test_bad_topics),
+        cmocka_unit_test(test_bad_messages),
     };
 
     cmocka_set_test_filter(getenv("TEST_ONLY"));

@@ -284,7 +284,7 @@ static void test_packet_identifiers(void **state)
     test_node_publish(&a, "topic", "waits", 0, false);
     assert_int_equal(mqtt_e2e_client_queued(a.client), 2);
     connection->up_at -= 60000; /* so it was for a minute */
-    TAILQ_FIRST(&connection->inflight)->sealed_at -= 60000;
+    TAILQ_FIRST(&connection->unacked)->at -= 60000;
     connection->misc_at = 0;
     RUN_UNTIL(a.disconnected == 1);
     assert_non_null(strstr(a.why, "does not acknowledge"));

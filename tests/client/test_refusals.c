@@ -332,14 +332,14 @@ static void test_receive_maximum(void **state)
     RUN_UNTIL(a.connected == 1);
     for (int i = 0; i < 5; i++)
         test_node_publish(&a, "a", "x", 1, false);
-    assert_int_equal(a.client->brokers[0].inflight_count, 2);
+    assert_int_equal(a.client->brokers[0].unacked_count, 2);
     assert_int_equal(send(answerer, "\x40\x02\x00\x01", 4, MSG_NOSIGNAL), 4);
     RUN_UNTIL(a.published == 1);
-    assert_int_equal(a.client->brokers[0].inflight_count, 2);
+    assert_int_equal(a.client->brokers[0].unacked_count, 2);
     assert_int_equal(mqtt_e2e_client_queued(a.client), 4);
 }
 
-/* Goal: a broker that falls silent is noticed by the keep-alive time. */
+/* Goal: a broker that falls silent is noticed within one and a half keep-alives. */
 static void test_keep_alive(void **state)
 {
     int64_t start = e2e_clock_boot();
@@ -349,8 +349,8 @@ static void test_keep_alive(void **state)
     test_node_start(&a);
     ANSWER("\x20\x02\x00\x00");
     RUN_UNTIL(a.disconnected == 1);
-    assert_string_equal(a.why, "the broker did not answer within the keep-alive time");
-    assert_true(e2e_clock_boot() - start < 14000);
+    assert_non_null(strstr(a.why, "nothing was heard from the broker for 7."));
+    assert_true(e2e_clock_boot() - start < 7700); /* 7,500 and the time to connect */
 }
 
 int main(void)
