@@ -16,8 +16,8 @@ static void examine(const cli_options *options, const mqtt_e2e_host *host)
 {
     cli_patient patient = {.options = options, .host = *host};
     patient.timeout_ms = options->wait_ms ? options->wait_ms : 5000;
-    if (!patient.host.port)
-        patient.host.port = options->client.tls ? 8883 : 1883;
+    patient.host.port = mqtt_e2e_host_port(host, options->client.tls);
+    patient.tls = mqtt_e2e_host_tls(host, options->client.tls);
     snprintf(patient.name, sizeof patient.name, strchr(host->name, ':') ? "[%s]:%u" : "%s:%u", host->name,
              (unsigned)patient.host.port);
     cli_report_about("broker %s", patient.name);
@@ -30,7 +30,7 @@ static void examine(const cli_options *options, const mqtt_e2e_host *host)
 
 static int run(const cli_options *options)
 {
-    static const mqtt_e2e_host localhost = {"localhost", 0};
+    static const mqtt_e2e_host localhost = {"localhost", 0, MQTT_E2E_AS_SET};
     const mqtt_e2e_client_options *client = &options->client;
     const mqtt_e2e_host *hosts = client->host_count ? client->hosts : &localhost;
     size_t count = client->host_count ? client->host_count : 1;

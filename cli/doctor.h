@@ -46,6 +46,7 @@ typedef struct {
     const cli_options *options;
     mqtt_e2e_host host; /* with its port */
     char name[300];     /* "host:port" */
+    bool tls;
     int64_t timeout_ms; /* of each step */
 
     struct mosquitto *mosq;

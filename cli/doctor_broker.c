@@ -39,7 +39,7 @@ static int set_up(cli_patient *p)
     mosquitto_message_v5_callback_set(p->mosq, on_message);
     if (code == 0 && o->user)
         code = mosquitto_username_pw_set(p->mosq, o->user, o->password);
-    if (code == 0 && o->tls) {
+    if (code == 0 && p->tls) {
         const char *path = o->ca_file ? NULL : o->ca_path ? o->ca_path : "/etc/ssl/certs";
         code = mosquitto_tls_set(p->mosq, o->ca_file, path, o->cert_file, o->tls_key_file, NULL);
         if (code == 0)
@@ -142,7 +142,7 @@ static void report_refusal(const cli_patient *p)
 
 static void report_loss(const cli_patient *p)
 {
-    bool tls = p->options->client.tls;
+    bool tls = p->tls;
     if (p->lost == MOSQ_ERR_TLS)
         cli_report(CLI_WRONG,
                    "is its certificate known here (--cafile), for this name, and not expired? is the port "
@@ -175,7 +175,7 @@ bool cli_doctor_connect(cli_patient *p)
     }
     char span[32];
     cli_report(CLI_FINE, "", "the broker lets us in, by MQTT %s%s, within %s",
-               p->version == MQTT_PROTOCOL_V5 ? "5" : "3.1.1", p->options->client.tls ? " over TLS" : "",
+               p->version == MQTT_PROTOCOL_V5 ? "5" : "3.1.1", p->tls ? " over TLS" : "",
                cli_doctor_span(cli_doctor_ticks() - start, span));
     cli_report_number("connect_ms", (double)(cli_doctor_ticks() - start));
     cli_report_number("mqtt_version", p->version == MQTT_PROTOCOL_V5 ? 5 : 4);

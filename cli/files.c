@@ -127,8 +127,8 @@ bool cli_identify(const mqtt_e2e_config *config, cli_identity *identity)
 void cli_host_text(const mqtt_e2e_config *config, size_t i, char *out, size_t size)
 {
     const mqtt_e2e_host *host = &config->hosts[i];
-    unsigned port = host->port ? host->port : config->tls ? 8883 : 1883;
-    snprintf(out, size, strchr(host->name, ':') ? "[%s]:%u" : "%s:%u", host->name, port);
+    snprintf(out, size, strchr(host->name, ':') ? "[%s]:%u" : "%s:%u", host->name,
+             (unsigned)mqtt_e2e_host_port(host, config->tls));
 }
 
 void cli_forget(char *secret)

@@ -42,10 +42,10 @@ static void bytes(FILE *out, const mqtt_e2e_config *config)
 
 static unsigned port_of(const mqtt_e2e_config *config, const mqtt_e2e_host *host)
 {
-    return host->port ? host->port : config->tls ? 8883 : 1883;
+    return mqtt_e2e_host_port(host, config->tls);
 }
 
-static const mqtt_e2e_host localhost = {"localhost", 0};
+static const mqtt_e2e_host localhost = {"localhost", 0, MQTT_E2E_AS_SET};
 
 static void c_define(FILE *out, const char *name, const char *value)
 {

@@ -170,8 +170,9 @@ static int parse_options(job *j, int argc, char **argv)
  * system knows is 8886. */
 static void name_brokers(job *j)
 {
-    static const mqtt_e2e_host brokers[] = {
-        {"broker.hivemq.com", 0}, {"test.mosquitto.org", 0}, {"broker.emqx.io", 0}};
+    static const mqtt_e2e_host brokers[] = {{"broker.hivemq.com", 0, MQTT_E2E_AS_SET},
+                                            {"test.mosquitto.org", 0, MQTT_E2E_AS_SET},
+                                            {"broker.emqx.io", 0, MQTT_E2E_AS_SET}};
     if (j->config.host_count == 0) {
         memcpy(j->config.hosts, brokers, sizeof brokers);
         j->config.hosts[1].port = j->config.tls ? 8886 : 0;

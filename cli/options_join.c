@@ -106,13 +106,15 @@ static bool tls_wanted(const cli_options *options)
     const mqtt_e2e_client_options *client = &options->client;
     if (client->ca_file || options->given.tls || options->given.ca_path || client->cert_file)
         return true;
-    if (options->given.no_tls)
-        return false;
-    /* As in mosquitto: the port of MQTT over TLS means TLS. */
-    for (size_t i = 0; i < client->host_count; i++)
-        if (client->hosts[i].port == 8883)
-            return true;
-    return client->tls;
+    return !options->given.no_tls && client->tls;
+}
+
+/* As in mosquitto: the port of MQTT over TLS means TLS. */
+static void note_tls_ports(mqtt_e2e_host *hosts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (hosts[i].port == 8883 && hosts[i].transport == MQTT_E2E_AS_SET)
+            hosts[i].transport = MQTT_E2E_MQTTS;
 }
 
 static void override_hosts(cli_options *options)
@@ -153,6 +155,10 @@ static void override(cli_options *options)
         client->ca_path = options->given.ca_path;
     override_hosts(options);
     client->tls = tls_wanted(options);
+    if (!options->given.no_tls) {
+        note_tls_ports(options->given.hosts, options->given.host_count);
+        note_tls_ports(options->config.hosts, options->config.host_count);
+    }
     client->session_expiry = options->given.expiry_given ? options->given.expiry : UINT32_MAX;
     if (options->given.id_prefix) {
         snprintf(options->given.id, sizeof options->given.id, "%s%ld", options->given.id_prefix,

@@ -47,7 +47,28 @@ static bool plausible_name(const char *name, size_t len)
     return true;
 }
 
-/* "host", "host:port", "[address]:port" or an address, of `len` bytes, to the list. */
+/* Skips mqtt://, mqtts://, ws:// or wss://. */
+static mqtt_e2e_transport take_scheme(const char **text, size_t *len)
+{
+    static const struct {
+        const char *text;
+        mqtt_e2e_transport transport;
+    } schemes[] = {{"mqtt://", MQTT_E2E_MQTT},
+                   {"mqtts://", MQTT_E2E_MQTTS},
+                   {"ws://", MQTT_E2E_WS},
+                   {"wss://", MQTT_E2E_WSS}};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t n = strlen(schemes[i].text);
+        if (*len > n && memcmp(*text, schemes[i].text, n) == 0) {
+            *text += n;
+            *len -= n;
+            return schemes[i].transport;
+        }
+    }
+    return MQTT_E2E_AS_SET;
+}
+
+/* "host", "host:port", "[address]:port" or an address, of `len` bytes, with a scheme or none, to the list. */
 static bool add_host(cli_options *options, const char *option, const char *text, size_t len)
 {
     const char *name, *port;
@@ -56,11 +77,14 @@ static bool add_host(cli_options *options, const char *option, const char *text,
     int64_t number = 0;
     if (options->given.host_count == MQTT_E2E_HOSTS_MAX)
         return usage(options, "names too many brokers: at most 8", option);
+    mqtt_e2e_transport transport = take_scheme(&text, &len);
     if (memchr(text, '/', len) || !split_host(text, len, &name, &name_len, &port) ||
         !plausible_name(name, name_len))
-        return usage(options,
-                     "takes brokers like localhost, example.org:1883 or [::1]:1883, joined by commas",
-                     option);
+        return usage(
+            options,
+            "takes brokers like localhost, example.org:1883, [::1]:1883 or mqtts://example.org, joined "
+            "by commas",
+            option);
     if (port) {
         size_t n = (size_t)(text + len - port);
         snprintf(digits, sizeof digits, "%.*s", (int)(n < sizeof digits ? n : sizeof digits - 1), port);
@@ -71,6 +95,7 @@ static bool add_host(cli_options *options, const char *option, const char *text,
     memcpy(host->name, name, name_len);
     host->name[name_len] = '\0';
     host->port = (uint16_t)number;
+    host->transport = transport;
     return true;
 }
 

@@ -77,8 +77,9 @@ const cli_row cli_rows[] = {
     {FLAG, ALL, 0, "help", NULL, "this text", AT(given.help)},
 
     {HEADING, ALL, 0, NULL, NULL, "Broker", NONE},
-    {SET, ALL, 'h', "host", "HOST[:PORT],...", "brokers, tried in this order; IPv6 as [::1]:1883 (default:\n"
-     "those of the key file, else localhost)", BY(cli_set_hosts)},
+    {SET, ALL, 'h', "host", "HOST[:PORT],...", "brokers, all used at the same time; IPv6 as [::1]:1883; with\n"
+     "mqtts:// in front by TLS (default: those of the key file,\n"
+     "else localhost)", BY(cli_set_hosts)},
     {UINT16, ALL, 'p', "port", "PORT", "port where -h names none (default 1883, with TLS 8883)", RANGE(given.port, 1, 65535)},
     {TEXT, ALL, 'u', "username", "NAME", "user name at the broker", AT(given.user)},
     {SET, ALL, 'P', "pw", "SOURCE", "its password: file:PATH (first line) or env:NAME", BY(cli_set_password)},

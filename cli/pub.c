@@ -152,6 +152,9 @@ static int run(state *pub, cli_options *options)
             go_on(pub);
             check_end(pub);
         }
+    if (pub->run.code == CLI_OK &&
+        pub->run.client) /* one broker has it all; the others, which we reach, soon */
+        mqtt_e2e_client_drain(pub->run.client, MQTT_E2E_LINGER_MS);
     return cli_run_stop(&pub->run);
 }
 

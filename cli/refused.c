@@ -78,25 +78,57 @@ void cli_tell_refused(const mqtt_e2e_client *client, const mqtt_e2e_delivery *de
              delivery->broker, delivery->packet_len, why);
 }
 
-uint64_t cli_count_refused(const mqtt_e2e_session *session)
+typedef struct {
+    uint64_t refused, copies;
+} totals;
+
+static totals add_up(const mqtt_e2e_client *client)
 {
-    const uint32_t *counts = mqtt_e2e_counts(session);
-    uint64_t refused = 0;
-    for (int cause = MQTT_E2E_OK + 1; cause < MQTT_E2E_CAUSES; cause++)
-        refused += counts[cause];
-    return refused;
+    mqtt_e2e_broker_info info;
+    totals all = {0, 0};
+    for (size_t i = 0; mqtt_e2e_client_broker(client, i, &info); i++) {
+        all.refused += info.refused;
+        all.copies += info.copies;
+    }
+    return all;
 }
 
-void cli_tell_counts(const mqtt_e2e_session *session)
+uint64_t cli_count_refused(const mqtt_e2e_client *client)
 {
-    const uint32_t *counts = mqtt_e2e_counts(session);
+    return add_up(client).refused;
+}
+
+void cli_tell_counts(const mqtt_e2e_client *client)
+{
+    const uint32_t *counts = mqtt_e2e_counts(mqtt_e2e_client_session(client));
+    uint64_t refused = 0, copies = add_up(client).copies;
     char causes[256] = "";
     size_t len = 0;
-    for (int cause = MQTT_E2E_OK + 1; cause < MQTT_E2E_CAUSES; cause++)
+    for (int cause = MQTT_E2E_OK + 1; cause < MQTT_E2E_CAUSES; cause++) {
+        refused += counts[cause];
         if (counts[cause])
             len +=
                 (size_t)snprintf(causes + len, sizeof causes - len, "%s%lu %s", len ? ", " : " (",
                                  (unsigned long)counts[cause], mqtt_e2e_status_text((mqtt_e2e_status)cause));
+    }
     cli_note("accepted %lu, refused %llu%s%s", (unsigned long)counts[MQTT_E2E_OK],
-             (unsigned long long)cli_count_refused(session), causes, len ? ")" : "");
+             (unsigned long long)refused, causes, len ? ")" : "");
+    if (copies)
+        cli_note("%llu of the refused are the same messages by other brokers", (unsigned long long)copies);
+}
+
+void cli_tell_brokers(const mqtt_e2e_client *client)
+{
+    mqtt_e2e_broker_info info;
+    for (size_t i = 0; mqtt_e2e_client_broker(client, i, &info); i++) {
+        char trip[48] = "";
+        if (info.round_trip_us)
+            snprintf(trip, sizeof trip, ", round trip %.2f ms", (double)info.round_trip_us / 1000);
+        cli_note("%s: %s%s%s; seen first %llu, copies %llu, refused %llu, published %llu", info.broker,
+                 info.connected ? "connected"
+                 : info.tried   ? "not connected: "
+                                : "connecting",
+                 info.why, trip, (unsigned long long)info.first, (unsigned long long)info.copies,
+                 (unsigned long long)info.refused, (unsigned long long)info.published);
+    }
 }

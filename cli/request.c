@@ -58,7 +58,7 @@ static void on_published(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2
 static void tell_timeout(const state *request)
 {
     const cli_options *options = request->run.options;
-    uint64_t refused = cli_count_refused(mqtt_e2e_client_session(request->run.client));
+    uint64_t refused = cli_count_refused(request->run.client);
     double seconds = (double)options->wait_ms / 1000;
     char brokers[512];
     if (!request->run.was_connected) {
@@ -84,13 +84,12 @@ static void tell_timeout(const state *request)
 static void tell_end(const state *request)
 {
     const cli_options *options = request->run.options;
-    const mqtt_e2e_session *session = mqtt_e2e_client_session(request->run.client);
     if (request->run.interrupted)
         cli_error("interrupted: no reply");
     if (request->run.code == CLI_TIMEOUT)
         tell_timeout(request);
     if (options->debug)
-        cli_tell_counts(session);
+        cli_tell_counts(request->run.client);
 }
 
 static int run(state *request, cli_options *options)

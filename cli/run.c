@@ -61,9 +61,12 @@ static bool for_good(int code)
 }
 
 /* What to try, by the words of the library: there is no code for it. */
-static const char *hint_for(const cli_run *run, const char *why)
+static const char *hint_for(const cli_run *run, const mqtt_e2e_broker_news *news)
 {
-    bool tls = run->options->client.tls;
+    static const mqtt_e2e_host localhost = {"localhost", 0, MQTT_E2E_AS_SET};
+    const mqtt_e2e_client_options *client = &run->options->client;
+    bool tls = mqtt_e2e_host_tls(client->host_count ? &client->hosts[news->index] : &localhost, client->tls);
+    const char *why = news->why;
     if (!tls && strstr(why, "TLS"))
         return "if the broker wants TLS on this port: --tls or --cafile FILE, or tls=1 in the key file";
     if (strstr(why, "certificate was refused"))
@@ -73,50 +76,64 @@ static const char *hint_for(const cli_run *run, const char *why)
     return "is a broker running there? 'mqtt-e2e doctor' looks closer";
 }
 
-static void on_failure(cli_run *run, const mqtt_e2e_broker_news *news)
+/* Whether all brokers have failed, and trying on is vain: for this command, or because they turned us down for good. */
+static bool is_hopeless(const cli_run *run, const mqtt_e2e_client *client)
 {
-    size_t brokers = run->options->client.host_count ? run->options->client.host_count : 1;
+    mqtt_e2e_broker_info info;
     bool patient =
         run->patience == CLI_PATIENT || (run->patience == CLI_ONCE_CONNECTED && run->was_connected);
-    run->failures++;
-    run->refusals += for_good(news->code);
-    bool hopeless = run->failures >= brokers && (!patient || run->refusals >= brokers);
-    if (hopeless || run->failures <= brokers) /* each once */
+    for (size_t i = 0; mqtt_e2e_client_broker(client, i, &info); i++)
+        if (info.connected || !info.tried || info.failures == 0 || (patient && !for_good(info.code)))
+            return false;
+    return true;
+}
+
+static void on_failure(cli_run *run, const mqtt_e2e_client *client, const mqtt_e2e_broker_news *news)
+{
+    mqtt_e2e_broker_info info;
+    bool hopeless = is_hopeless(run, client);
+    mqtt_e2e_client_broker(client, news->index, &info);
+    if (hopeless || info.failures <= 1) /* each once */
         cli_error("cannot connect to %s: %s", news->broker, news->why);
     if (!hopeless)
         return;
     if (!news->code)
-        cli_hint("%s", hint_for(run, news->why));
+        cli_hint("%s", hint_for(run, news));
     cli_run_end(run, CLI_FAILED);
+}
+
+static void on_connected(cli_run *run, const mqtt_e2e_client *client, const mqtt_e2e_broker_news *news)
+{
+    mqtt_e2e_broker_info info;
+    mqtt_e2e_client_broker(client, news->index, &info);
+    if (info.connects > 1)
+        cli_note("mqtt-e2e: connected to %s again", news->broker);
+    else if (run->options->debug)
+        cli_note("connected to %s", news->broker);
+    if (!run->was_connected)
+        run->connected_at = cli_run_now();
+    run->was_connected = true;
 }
 
 static void on_event(mqtt_e2e_client *client, mqtt_e2e_client_event event, const mqtt_e2e_broker_news *news,
                      void *context)
 {
     cli_run *run = context;
-    (void)client;
-    if (event == MQTT_E2E_FAILED) {
-        on_failure(run, news);
-        return;
-    }
-    if (event == MQTT_E2E_STATE_LOST) {
+    switch (event) {
+    case MQTT_E2E_CONNECTED:
+        on_connected(run, client, news);
+        break;
+    case MQTT_E2E_DISCONNECTED:
+        cli_error("lost the connection to %s: %s; trying again", news->broker, news->why);
+        break;
+    case MQTT_E2E_FAILED:
+        on_failure(run, client, news);
+        break;
+    case MQTT_E2E_STATE_LOST:
         cli_error("cannot write the state file: %s; nothing is handed on that could come back", news->why);
         cli_run_end(run, CLI_FAILED);
-        return;
+        break;
     }
-    run->failures = run->refusals = 0;
-    if (event == MQTT_E2E_DISCONNECTED) {
-        run->lost = true;
-        cli_error("lost the connection to %s: %s; trying again", news->broker, news->why);
-        return;
-    }
-    if (run->lost)
-        cli_note("mqtt-e2e: connected to %s again", news->broker);
-    if (!run->was_connected)
-        run->connected_at = cli_run_now();
-    run->connects++;
-    run->was_connected = true;
-    run->lost = false;
 }
 
 static void on_debug(mqtt_e2e_client *client, const char *text, void *context)
@@ -135,12 +152,12 @@ static void on_refused(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliver
 
 const char *cli_run_brokers(const cli_run *run, char *out, size_t size)
 {
-    static const mqtt_e2e_host localhost = {"localhost", 0};
+    static const mqtt_e2e_host localhost = {"localhost", 0, MQTT_E2E_AS_SET};
     const mqtt_e2e_client_options *client = &run->options->client;
     size_t len = 0;
     for (size_t i = 0; len < size && (i < client->host_count || i == 0); i++) {
         const mqtt_e2e_host *host = client->host_count ? &client->hosts[i] : &localhost;
-        unsigned port = host->port ? host->port : client->tls ? 8883 : 1883;
+        unsigned port = mqtt_e2e_host_port(host, client->tls);
         len += (size_t)snprintf(out + len, size - len, strchr(host->name, ':') ? "%s[%s]:%u" : "%s%s:%u",
                                 i ? ", " : "", host->name, port);
     }

@@ -24,11 +24,9 @@ typedef struct {
     cli_options *options;
     mqtt_e2e_client *client;
     cli_patience patience;
-    bool was_connected, lost, over;
-    bool interrupted;          /* SIGINT or SIGTERM came */
-    int code;                  /* exit code, once over */
-    size_t failures, refusals; /* since the last connect */
-    size_t connects;
+    bool was_connected, over;
+    bool interrupted;     /* SIGINT or SIGTERM came */
+    int code;             /* exit code, once over */
     int64_t connected_at; /* for the first time, by cli_run_now; 0 = not yet */
 } cli_run;
 
@@ -66,10 +64,13 @@ void cli_tell_refused(const mqtt_e2e_client *client, const mqtt_e2e_delivery *de
                       uint32_t clock_skew_ms);
 
 /* Says how many were accepted and refused, by cause. */
-void cli_tell_counts(const mqtt_e2e_session *session);
+void cli_tell_counts(const mqtt_e2e_client *client);
 
-/* How many packets were refused. */
-uint64_t cli_count_refused(const mqtt_e2e_session *session);
+/* Says how it went with each broker. */
+void cli_tell_brokers(const mqtt_e2e_client *client);
+
+/* How many packets were refused, second copies by other brokers aside. */
+uint64_t cli_count_refused(const mqtt_e2e_client *client);
 
 /* ---- payload.c ---------------------------------------------------------------------------------- */
 

@@ -32,10 +32,8 @@ const char cli_sub_help[] =
 typedef struct {
     cli_run run; /* first: the context of the callbacks */
     uint32_t printed;
-    mqtt_e2e_id last; /* what was handed to us last, to print it once though several filters match */
-    bool any, subscribed;
-    size_t wanted, answered, denied; /* subscriptions, since the last connect */
-    size_t connect;                  /* which that was */
+    mqtt_e2e_id last;     /* what was handed to us last, to print it once though several filters match */
+    bool any, subscribed; /* subscribed: all brokers have answered, to all subscriptions */
 } state;
 
 /* ---- Messages ----------------------------------------------------------------------------------- */
@@ -96,30 +94,47 @@ static bool is_in(const cli_list *list, const char *text, size_t count)
     return false;
 }
 
+/* How many subscriptions are as given, among those that we asked for. */
+static size_t count_in(const state *sub, const cli_list *list, mqtt_e2e_subscription wanted)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        count += mqtt_e2e_client_subscribed(sub->run.client, list->items[i]) == wanted;
+    return count;
+}
+
+static size_t count(const state *sub, mqtt_e2e_subscription wanted)
+{
+    const cli_options *options = sub->run.options;
+    return count_in(sub, &options->topics, wanted) + count_in(sub, &options->unsubscribe, wanted);
+}
+
+/* Whether there is something to wait for: a broker that denies all is none. */
+static void check_subscribed(state *sub)
+{
+    size_t denied = count(sub, MQTT_E2E_DENIED);
+    if (count(sub, MQTT_E2E_SUBSCRIBING) > 0)
+        return;
+    if (denied && (sub->run.options->exit_after_subscribing || count(sub, MQTT_E2E_SUBSCRIBED) == 0))
+        cli_run_end(&sub->run, CLI_FAILED);
+    else
+        sub->subscribed = true;
+}
+
 static void on_subscribed(mqtt_e2e_client *client, const char *filter, bool granted, int qos, void *context)
 {
     state *sub = context;
     const cli_options *options = sub->run.options;
     mqtt_e2e_error error;
-    if (sub->connect != sub->run.connects) {
-        sub->connect = sub->run.connects;
-        sub->answered = sub->denied = 0;
-    }
-    sub->answered++;
-    if (!granted) {
-        sub->denied++;
+    if (!granted)
         cli_error("the broker does not let us subscribe to %s", filter);
-    } else if (options->debug)
+    else if (options->debug)
         cli_note("subscribed to %s: QoS %d", filter, qos);
     if (granted && is_in(&options->unsubscribe, filter, options->unsubscribe.count) &&
+        mqtt_e2e_client_subscribed(client, filter) == MQTT_E2E_SUBSCRIBED &&
         !mqtt_e2e_client_unsubscribe(client, filter, &error))
         cli_tell(&error);
-    if (sub->answered < sub->wanted)
-        return;
-    if (sub->denied >= sub->wanted || (options->exit_after_subscribing && sub->denied))
-        cli_run_end(&sub->run, CLI_FAILED);
-    else
-        sub->subscribed = true;
+    check_subscribed(sub);
 }
 
 static bool add(state *sub, const cli_list *list, mqtt_e2e_on_message callback)
@@ -132,7 +147,6 @@ static bool add(state *sub, const cli_list *list, mqtt_e2e_on_message callback)
             (list == &options->unsubscribe && is_in(&options->topics, list->items[i], options->topics.count));
         if (given_before)
             continue;
-        sub->wanted++;
         if (!mqtt_e2e_client_subscribe(sub->run.client, list->items[i], options->qos, callback, sub,
                                        &error)) {
             cli_tell(&error);
@@ -166,6 +180,10 @@ static void go_on(state *sub)
     struct pollfd output = {.fd = STDOUT_FILENO, .events = 0};
     if (!cli_run_step(&sub->run, &output, 1, time_left(sub)))
         return;
+    if (options->exit_after_subscribing && !sub->subscribed && sub->run.was_connected)
+        check_subscribed(sub); /* a broker that has failed is waited for no longer */
+    if (sub->run.over)
+        return;
     if (options->exit_after_subscribing && sub->subscribed)
         cli_run_end(&sub->run, CLI_OK);
     else if (output.revents & (POLLERR | POLLNVAL))
@@ -178,13 +196,13 @@ static void go_on(state *sub)
 
 static void tell_end(const state *sub)
 {
-    const mqtt_e2e_session *session = mqtt_e2e_client_session(sub->run.client);
-    uint64_t refused = cli_count_refused(session);
+    uint64_t refused = cli_count_refused(sub->run.client);
     if (sub->run.code == CLI_TIMEOUT)
         cli_error("timed out after %g s", (double)sub->run.options->wait_ms / 1000);
-    if (sub->run.options->debug)
-        cli_tell_counts(session);
-    else if (refused && sub->printed == 0)
+    if (sub->run.options->debug) {
+        cli_tell_counts(sub->run.client);
+        cli_tell_brokers(sub->run.client);
+    } else if (refused && sub->printed == 0)
         cli_hint("%llu %s refused; -d tells why", (unsigned long long)refused,
                  refused == 1 ? "message was" : "messages were");
 }

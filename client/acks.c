@@ -119,14 +119,6 @@ void e2e_acks_connect(e2e_broker *b, int code, bool session_present, const mosqu
 
 /* ---- PUBACK, PUBCOMP ------------------------------------------------------------------------------ */
 
-void e2e_acks_time(e2e_broker *b, uint16_t mid)
-{
-    if (b->timed_mid != 0)
-        return;
-    b->timed_mid = mid;
-    b->timed_at = e2e_clock_micros();
-}
-
 void e2e_acks_timed(e2e_broker *b, uint16_t mid)
 {
     if (b->timed_mid == 0 || b->timed_mid != mid)

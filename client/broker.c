@@ -20,7 +20,7 @@ bool e2e_broker_init(e2e_broker *b, mqtt_e2e_client *client, unsigned index, mqt
     b->client = client;
     b->index = index;
     b->host = &client->hosts[index];
-    b->port = b->host->port != 0 ? b->host->port : client->options.tls ? 8883 : 1883;
+    b->port = mqtt_e2e_host_port(b->host, client->options.tls);
     if (strchr(b->host->name, ':') != NULL)
         snprintf(b->label, sizeof b->label, "[%s]:%u", b->host->name, (unsigned)b->port);
     else
@@ -32,69 +32,18 @@ bool e2e_broker_init(e2e_broker *b, mqtt_e2e_client *client, unsigned index, mqt
     TAILQ_INIT(&b->asked);
     if (b->host->name[0] == '\0')
         return e2e_error_set(error, "", "broker %u has no host name", index + 1);
-    return !client->options.tls ||
+    if (b->host->transport >= MQTT_E2E_WS && !e2e_connection_has_websocket())
+        return e2e_error_set(error, "use mqtt:// or mqtts://, which the broker may offer on another port",
+                             "no WebSocket to '%.100s': it needs libmosquitto 2.1", b->host->name);
+    return !mqtt_e2e_host_tls(b->host, client->options.tls) ||
            (b->tls = e2e_tls_new(&client->options, b->host->name, &b->peer, error)) != NULL;
-}
-
-/* ---- The epoll set ------------------------------------------------------------------------------- */
-
-static int descriptor(const e2e_broker *b)
-{
-    if (b->phase == E2E_LOOKING_UP)
-        return e2e_resolve_fd(b->lookup);
-    return b->phase != E2E_IDLE ? mosquitto_socket(b->mosq) : -1;
-}
-
-static uint32_t wanted_events(const e2e_broker *b)
-{
-    if (b->phase == E2E_CONNECTING) {
-        SSL *ssl = mosquitto_ssl_get(b->mosq);
-
-        /* mosquitto_want_write does not say what the handshake waits for. */
-        if (e2e_tls_busy(ssl))
-            return e2e_tls_wants_write(ssl) ? EPOLLOUT : EPOLLIN;
-    }
-    return EPOLLIN | (b->phase != E2E_LOOKING_UP && mosquitto_want_write(b->mosq) ? EPOLLOUT : 0);
-}
-
-static void unwatch(e2e_broker *b)
-{
-    if (b->watched >= 0)
-        epoll_ctl(b->client->epoll, EPOLL_CTL_DEL, b->watched, NULL); /* fails where libmosquitto closed it */
-    b->watched = -1;
-}
-
-void e2e_broker_watch(e2e_broker *b)
-{
-    struct epoll_event event = {0};
-    int fd = descriptor(b);
-
-    if (fd < 0)
-        return;
-    event.events = wanted_events(b);
-    if (fd == b->watched && event.events == b->watched_for)
-        return;
-    if (fd != b->watched) {
-        unwatch(b);
-        b->generation++;
-    }
-    event.data.u64 = (uint64_t)b->generation << 8 | b->index;
-    epoll_ctl(b->client->epoll, fd == b->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
-    b->watched = fd;
-    b->watched_for = event.events;
-}
-
-void e2e_broker_rewatch(e2e_broker *b)
-{
-    b->watched = -1;
-    e2e_broker_watch(b);
 }
 
 /* ---- The end of a connection --------------------------------------------------------------------- */
 
 static void drop_instance(e2e_broker *b, bool forked)
 {
-    unwatch(b);
+    e2e_broker_unwatch(b);
     if (b->mosq != NULL)
         e2e_connection_drop(b, forked);
     b->was_up = false;
@@ -107,7 +56,7 @@ static void close_down(e2e_broker *b, bool keep, bool forked)
 {
     if (forked)
         b->watched = -1; /* the epoll set is the parent's too */
-    unwatch(b);
+    e2e_broker_unwatch(b);
     if (b->lookup != NULL)
         e2e_resolve_abandon(b->lookup, forked);
     b->lookup = NULL;
@@ -181,7 +130,7 @@ static void lost(e2e_broker *b, int code)
     if (b->phase == E2E_LOOKING_UP)
         snprintf(b->why, sizeof b->why, "host name lookup takes too long");
     if (b->phase == E2E_CONNECTING && b->connack == 0 && b->address + 1 < b->address_count) {
-        unwatch(b);
+        e2e_broker_unwatch(b);
         if (!b->was_up)
             drop_instance(b, false);
         b->address++;
@@ -237,7 +186,7 @@ static void looked_up(e2e_broker *b)
     const char *why;
     char words[160];
 
-    unwatch(b);
+    e2e_broker_unwatch(b);
     b->address_count = e2e_resolve_take(b->lookup, b->addresses, &why);
     b->lookup = NULL;
     b->phase = E2E_IDLE;

@@ -80,6 +80,34 @@ static bool set_tls(e2e_broker *broker, struct mosquitto *mosq)
            mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX, broker->tls) == 0;
 }
 
+#if LIBMOSQUITTO_VERSION_NUMBER >= 2001000
+static bool set_transport(const e2e_broker *broker, struct mosquitto *mosq)
+{
+    return broker->host->transport < MQTT_E2E_WS ||
+           (mosquitto_int_option(mosq, MOSQ_OPT_TRANSPORT, MOSQ_T_WEBSOCKETS) == 0 &&
+            mosquitto_string_option(mosq, MOSQ_OPT_HTTP_PATH, "/mqtt") == 0);
+}
+
+bool e2e_connection_has_websocket(void)
+{
+    int major, minor;
+
+    mosquitto_lib_version(&major, &minor, NULL);
+    return major > 2 || (major == 2 && minor >= 1);
+}
+#else
+static bool set_transport(const e2e_broker *broker, struct mosquitto *mosq)
+{
+    (void)mosq;
+    return broker->host->transport < MQTT_E2E_WS;
+}
+
+bool e2e_connection_has_websocket(void)
+{
+    return false;
+}
+#endif
+
 static bool set_options(e2e_broker *broker, struct mosquitto *mosq)
 {
     const mqtt_e2e_client_options *o = &broker->client->options;
@@ -97,7 +125,8 @@ static bool set_options(e2e_broker *broker, struct mosquitto *mosq)
            mosquitto_int_option(mosq, MOSQ_OPT_TCP_NODELAY, 1) == 0 &&
            mosquitto_int_option(mosq, MOSQ_OPT_SEND_MAXIMUM, o->inflight) == 0 &&
            mosquitto_int_option(mosq, MOSQ_OPT_RECEIVE_MAXIMUM, o->inflight) == 0 &&
-           mosquitto_username_pw_set(mosq, o->user, o->password) == 0 && set_tls(broker, mosq);
+           mosquitto_username_pw_set(mosq, o->user, o->password) == 0 && set_transport(broker, mosq) &&
+           set_tls(broker, mosq);
 }
 
 static struct mosquitto *make_instance(e2e_broker *broker)
@@ -223,6 +252,24 @@ int e2e_connection_misc(e2e_broker *broker)
 
 /* ---- Packets ------------------------------------------------------------------------------------- */
 
+/* The round trip is measured with one packet at a time: from before it is sent to when it is acknowledged. */
+static void start_timing(e2e_broker *broker)
+{
+    if (broker->timed_mid == 0)
+        broker->timed_at = e2e_clock_micros();
+}
+
+/* Takes the packet identifier of what was sent. */
+static void note_mid(e2e_broker *broker, int id, bool answered, uint16_t *mid)
+{
+    *mid = (uint16_t)id;
+    if (id == 0)
+        return;
+    broker->last_mid = (uint16_t)id;
+    if (answered && broker->timed_mid == 0)
+        broker->timed_mid = (uint16_t)id;
+}
+
 /* Where libmosquitto leaves writing to us (see set_options): what was queued goes out, as it would by itself otherwise. */
 static int flush(e2e_broker *broker)
 {
@@ -234,6 +281,7 @@ int e2e_connection_publish(e2e_broker *broker, const e2e_sealed *sealed, uint16_
     int id = 0, code;
 
     broker->client->inside++;
+    start_timing(broker);
     broker->publishing = true;
     code = mosquitto_publish_v5(broker->mosq, &id, sealed->wire, (int)sealed->len, sealed->packet,
                                 sealed->qos, sealed->retain, NULL);
@@ -243,9 +291,7 @@ int e2e_connection_publish(e2e_broker *broker, const e2e_sealed *sealed, uint16_
     broker->client->inside--;
     if (code == MOSQ_ERR_ERRNO)
         broker->socket_error = errno;
-    if (id != 0)
-        broker->last_mid = (uint16_t)id;
-    *mid = (uint16_t)id;
+    note_mid(broker, id, sealed->qos > 0, mid);
     return code;
 }
 
@@ -254,27 +300,26 @@ int e2e_connection_subscribe(e2e_broker *broker, const char *wire, int qos, uint
     int id = 0, code;
 
     broker->client->inside++;
+    start_timing(broker);
     code = mosquitto_subscribe(broker->mosq, &id, wire, qos);
     if (code == MOSQ_ERR_SUCCESS)
         code = flush(broker);
     broker->client->inside--;
-    if (id != 0)
-        broker->last_mid = (uint16_t)id;
-    *mid = (uint16_t)id;
+    note_mid(broker, id, true, mid);
     return code;
 }
 
 int e2e_connection_unsubscribe(e2e_broker *broker, const char *wire)
 {
     int id = 0, code;
+    uint16_t mid;
 
     broker->client->inside++;
     code = mosquitto_unsubscribe(broker->mosq, &id, wire);
     if (code == MOSQ_ERR_SUCCESS)
         code = flush(broker);
     broker->client->inside--;
-    if (id != 0)
-        broker->last_mid = (uint16_t)id;
+    note_mid(broker, id, false, &mid);
     return code;
 }
 

@@ -23,12 +23,12 @@ static unsigned count_up(const mqtt_e2e_client *client)
     return up;
 }
 
-static void tell(e2e_broker *b, mqtt_e2e_client_event event, const char *why, int64_t retry_ms, int code)
+static void tell(e2e_broker *b, mqtt_e2e_client_event event, const char *why, uint32_t retry_ms, int code)
 {
     mqtt_e2e_client *client = b->client;
     mqtt_e2e_broker_news news = {.broker = b->label,
                                  .why = why,
-                                 .retry_ms = (uint32_t)retry_ms,
+                                 .retry_ms = retry_ms,
                                  .code = code,
                                  .index = b->index,
                                  .connected = count_up(client)};
@@ -51,17 +51,18 @@ void e2e_client_up(e2e_broker *b)
 void e2e_client_down(e2e_broker *b, bool was_up, int code)
 {
     const mqtt_e2e_client_options *o = &b->client->options;
-    int64_t now = e2e_clock_boot(), delay;
+    int64_t now = e2e_clock_boot();
     uint32_t random = 0;
 
-    if (was_up && now - b->up_at >= o->backoff_max_ms)
-        b->attempt = 0; /* it held; one that is lost at once again counts as a failure */
+    if (was_up && now - b->up_at >= b->delay)
+        b->attempt =
+            0; /* it held as long as we had waited for it; one that is lost at once counts as a failure */
     e2e_clock_random(&random, sizeof random); /* without, there is no jitter */
-    delay = e2e_clock_backoff(++b->attempt, o->backoff_min_ms, o->backoff_max_ms, random);
-    b->due = now + delay;
+    b->delay = e2e_clock_backoff(++b->attempt, o->backoff_min_ms, o->backoff_max_ms, random);
+    b->due = now + b->delay;
     b->info.failures += !was_up;
     b->info.code = code;
-    tell(b, was_up ? MQTT_E2E_DISCONNECTED : MQTT_E2E_FAILED, b->why, delay, code);
+    tell(b, was_up ? MQTT_E2E_DISCONNECTED : MQTT_E2E_FAILED, b->why, b->delay, code);
 }
 
 void e2e_client_stop(mqtt_e2e_client *client)

@@ -10,7 +10,7 @@
  *   subscriptions.c  filters and callbacks, made again after each reconnect
  *   requests.c       open requests, reply topics, timeouts
  *   flights.c        the ways of messages to brokers. queue.c: the messages, in lists by how far they are
- *   broker.c         one connection: its phases. acks.c: what becomes of messages under way. connection.c: libmosquitto
+ *   broker.c         one connection: its phases. watch.c: its place in the epoll set. acks.c: what becomes of messages under way. connection.c: libmosquitto
  *                    below them. resolve.c, tls.c: below that
  *   store.c          the replay state in a file
  *   topics.c         wire and logical topics, prepared once
@@ -150,6 +150,7 @@ struct e2e_broker {
     int64_t due, deadline, misc_at, up_at;
     int64_t heard_at; /* when something came from it last */
     uint32_t attempt; /* failures since a connection held */
+    uint32_t delay;   /* before the last attempt, in milliseconds */
 
     struct mosquitto *mosq; /* NULL: none yet */
     SSL_CTX *tls;
@@ -207,6 +208,7 @@ void e2e_broker_tick(e2e_broker *broker, int64_t now);
 int64_t e2e_broker_next(const e2e_broker *broker);
 /* Keeps the epoll set in step with what libmosquitto waits for. */
 void e2e_broker_watch(e2e_broker *broker);
+void e2e_broker_unwatch(e2e_broker *broker);
 /* The epoll set is a new, empty one. */
 void e2e_broker_rewatch(e2e_broker *broker);
 /* Whether it can take a message now, of QoS 0 at least. */
@@ -218,6 +220,7 @@ void e2e_broker_stop(e2e_broker *broker, bool forked);
 
 /* libmosquitto (connection.c). Codes are its own, 0 for success. */
 int e2e_connection_open(e2e_broker *broker, const char *address);
+bool e2e_connection_has_websocket(void);
 /* Reads what is there; calls back. *more: there may be more. */
 int e2e_connection_read(e2e_broker *broker, bool *more);
 int e2e_connection_write(e2e_broker *broker);
@@ -235,8 +238,7 @@ void e2e_acks_connect(e2e_broker *broker, int code, bool session_present, const 
 /* QoS 0 written, 1 and 2 acknowledged; `reason` is MQTT 5's. */
 void e2e_acks_publish(e2e_broker *broker, uint16_t mid, int reason);
 void e2e_receive(e2e_broker *broker, const struct mosquitto_message *message);
-/* The round trip is measured with one packet at a time: this is one, unless another is under way; this one is back. */
-void e2e_acks_time(e2e_broker *broker, uint16_t mid);
+/* A packet that the round trip may be measured with is back. */
 void e2e_acks_timed(e2e_broker *broker, uint16_t mid);
 
 /* A connection was lost, with libmosquitto's code: if the other side closed it, on which message? */

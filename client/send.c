@@ -142,7 +142,6 @@ static void put_in_flight(e2e_broker *b, e2e_flight *flight, uint16_t mid)
     }
     flight->entry->went_out = true;
     e2e_flights_await_ack(b, flight);
-    e2e_acks_time(b, mid);
 }
 
 bool e2e_send_now(e2e_broker *b, const e2e_outgoing *draft, uint64_t *ticket)

@@ -86,7 +86,6 @@ bool e2e_subscriptions_send(e2e_broker *b)
         e2e_subscriptions_acked(b, link->mid, MQTT_RC_UNSPECIFIED);
     else
         b->broken = code;
-    e2e_acks_time(b, link->mid);
     return true;
 }
 
@@ -210,6 +209,25 @@ void e2e_subscriptions_free(mqtt_e2e_client *client)
 
     HASH_ITER(hh, client->subscriptions.by_filter, subscription, next)
     free_one(client, subscription);
+}
+
+mqtt_e2e_subscription mqtt_e2e_client_subscribed(const mqtt_e2e_client *client, const char *filter)
+{
+    const e2e_subscription *subscription;
+    bool granted = false;
+
+    HASH_FIND(hh, client->subscriptions.by_filter, filter, strlen(filter), subscription);
+    if (subscription == NULL || subscription->dead || subscription->internal)
+        return MQTT_E2E_UNSUBSCRIBED;
+    for (unsigned i = 0; i < client->broker_count; i++) {
+        const e2e_broker *b = &client->brokers[i];
+        e2e_link_state state = subscription->links[i].state;
+
+        if (b->phase == E2E_UP ? state == E2E_LINK_TODO || state == E2E_LINK_ASKED : b->attempt == 0)
+            return MQTT_E2E_SUBSCRIBING;
+        granted |= state == E2E_LINK_GRANTED;
+    }
+    return granted ? MQTT_E2E_SUBSCRIBED : MQTT_E2E_DENIED;
 }
 
 /* ---- Matching ------------------------------------------------------------------------------------ */

@@ -49,10 +49,35 @@ typedef struct {
 
 #define MQTT_E2E_HOSTS_MAX 8
 
+/* What MQTT goes over, on the way to one broker. */
+typedef enum {
+    MQTT_E2E_AS_SET, /* TCP, or TLS where the options, or the key file, say tls */
+    MQTT_E2E_MQTT,   /* mqtt://: TCP */
+    MQTT_E2E_MQTTS,  /* mqtts://: TLS */
+    MQTT_E2E_WS,     /* ws://: WebSocket (path /mqtt), and */
+    MQTT_E2E_WSS     /* wss://: over TLS; both need libmosquitto 2.1, when this library is built and run */
+} mqtt_e2e_transport;
+
 typedef struct {
     char name[256]; /* host name, or address without brackets */
-    uint16_t port;  /* 0 = the default: 1883, or 8883 with TLS */
+    uint16_t port;  /* 0 = the default: 1883, 8883 with TLS, 80 and 443 for WebSocket */
+    mqtt_e2e_transport transport;
 } mqtt_e2e_host;
+
+/* Whether the connection to a host is by TLS, and the port it is to; `tls` is the setting that MQTT_E2E_AS_SET goes by. */
+static inline bool mqtt_e2e_host_tls(const mqtt_e2e_host *host, bool tls)
+{
+    return host->transport == MQTT_E2E_MQTTS || host->transport == MQTT_E2E_WSS ||
+           (host->transport == MQTT_E2E_AS_SET && tls);
+}
+
+static inline uint16_t mqtt_e2e_host_port(const mqtt_e2e_host *host, bool tls)
+{
+    bool web = host->transport == MQTT_E2E_WS || host->transport == MQTT_E2E_WSS;
+
+    tls = mqtt_e2e_host_tls(host, tls);
+    return host->port != 0 ? host->port : web ? (tls ? 443 : 80) : tls ? 8883 : 1883;
+}
 
 /* What one line `mqtt-e2e://KEY@host:port,.../base?name=...&tls=1&user=...&password=...&plain=1` sets up. */
 typedef struct {
@@ -159,7 +184,7 @@ typedef struct {
     const char *bind_address; /* local address to connect from, not a name; or NULL */
     const char *proxy;        /* socks5h://[user[:password]@]host[:port], or NULL */
 
-    bool tls; /* verified against capath, unless told otherwise */
+    bool tls; /* to hosts that don't say otherwise; verified against capath, unless told not to */
     const char *ca_file;
     const char *ca_path;   /* default /etc/ssl/certs */
     const char *cert_file; /* ours, with tls_key_file */
@@ -187,6 +212,7 @@ typedef struct {
     /* A message was published: QoS 0 written, 1 and 2 acknowledged by the broker; or `error` says that it never will be. */
     void (*on_published)(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error,
                          void *context);
+    /* A broker answered to a subscription; with several, each does: see mqtt_e2e_client_subscribed. */
     void (*on_subscribed)(mqtt_e2e_client *client, const char *filter, bool granted, int qos, void *context);
     void (*on_debug)(mqtt_e2e_client *client, const char *text, void *context);
     void *context; /* of the on_* above */
@@ -219,6 +245,16 @@ bool mqtt_e2e_client_subscribe(mqtt_e2e_client *client, const char *filter, int 
                                mqtt_e2e_on_message callback, void *context, mqtt_e2e_error *error);
 
 bool mqtt_e2e_client_unsubscribe(mqtt_e2e_client *client, const char *filter, mqtt_e2e_error *error);
+
+/* How far a subscription has got, over all brokers. */
+typedef enum {
+    MQTT_E2E_UNSUBSCRIBED, /* not asked for, or unsubscribed */
+    MQTT_E2E_SUBSCRIBING,  /* a broker that is connected, or tried for the first time, has not answered yet */
+    MQTT_E2E_SUBSCRIBED,   /* one grants it, or more, and no answer is due */
+    MQTT_E2E_DENIED        /* none does, and no answer is due */
+} mqtt_e2e_subscription;
+
+mqtt_e2e_subscription mqtt_e2e_client_subscribed(const mqtt_e2e_client *client, const char *filter);
 
 /* How a request ended, or went on. */
 typedef enum {

@@ -156,7 +156,9 @@ connected() { # TEXT
     bad '-h takes brokers like' sub -t t -h ''
     bad '-h takes brokers like' sub -t t -h 'a,,b'
     bad '-h takes brokers like' sub -t t -h '[::1'
-    bad '-h takes brokers like' sub -t t -h 'mqtt://a'
+    bad '-h takes brokers like' sub -t t -h 'http://a'
+    bad '-h takes brokers like' sub -t t -h 'mqtts://'
+    bad '-h takes brokers like' sub -t t -h 'mqtts://a/b'
     bad "a port must be a whole number from 1 to 65535, not '0'" sub -t t -h a:0
     bad "a port must be" sub -t t -h a:x
     bad 'names too many brokers' sub -t t -h a,b,c,d,e,f,g,h,i
@@ -254,7 +256,7 @@ END
 
 # ---- Reaching the broker ----------------------------------------------------------------------------
 
-@test "-h names several brokers: the first that answers is used" {
+@test "-h names several brokers: one that answers is enough" {
     start_broker
     start s sub -t t -C 1
     until_true connected '(QoS 0)'

@@ -63,6 +63,10 @@ has() { # FILE TEXT
     grep -qF -- "$2" "$1" 2>/dev/null
 }
 
+has_times() { # FILE TEXT COUNT: on so many lines
+    [ "$(grep -cF -- "$2" "$1" 2>/dev/null)" -ge "$3" ]
+}
+
 wait_for() { # FILE TEXT
     until_true has "$1" "$2"
 }

@@ -3,8 +3,12 @@
  * Several brokers at once: a message goes to all, the first copy is taken, and none of them waits for another. Nodes `a` and
  * `b` use both; what `a` sends to the first goes through a relay, which loses it if the test says so.
  */
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "node.h"
 
@@ -153,6 +157,75 @@ static void test_dead_ones(void **state)
     assert_string_equal(info(&a, 2).why, "connection refused");
 }
 
+/* A host whose name server does not answer: what the resolver does then. */
+int __real_getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **result);
+int __wrap_getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **result);
+
+int __wrap_getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **result)
+{
+    if (name == NULL || strcmp(name, "silent.example") != 0 || (hints->ai_flags & AI_NUMERICHOST) != 0)
+        return __real_getaddrinfo(name, service, hints, result);
+    sleep(2);
+    return EAI_AGAIN;
+}
+
+/* A port that drops SYNs: somebody listens, but the queue of connections that he does not accept is full. */
+static uint16_t black_hole(int fds[4])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+
+    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fds[0], (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fds[0], 0), 0);
+    assert_int_equal(getsockname(fds[0], (struct sockaddr *)&address, &size), 0);
+    for (int i = 1; i < 4; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        connect(fds[i], (struct sockaddr *)&address, size);
+    }
+    return ntohs(address.sin_port);
+}
+
+/* Goal: a host that can't be looked up and one that swallows SYNs hold nothing up: no turn of the loop takes longer than 50 ms, and
+ * messages go by the third as if it were alone. */
+static void test_black_holes(void **state)
+{
+    int fds[4];
+    unsigned sent = 0;
+    int64_t end = e2e_clock_boot() + 4000, longest = 0;
+
+    (void)state;
+    a.hosts[0].port = black_hole(fds);
+    strcpy(a.hosts[2].name, "silent.example");
+    a.options.host_count = 3;
+    a.options.connect_ms = 1500;
+    c.hosts[0].port = second.port;
+    test_node_start(&c);
+    test_node_subscribe(&c, "#", 1);
+    test_node_start(&a);
+    while (e2e_clock_boot() < end) {
+        int64_t before = e2e_clock_boot(), took;
+
+        mqtt_e2e_client_loop(a.client);
+        took = e2e_clock_boot() - before;
+        longest = took > longest ? took : longest;
+        if (mqtt_e2e_client_connected(a.client) && sent < 1000 && sent == c.count) {
+            publish_many(&a, sent, sent + 1, 1);
+            sent++;
+        }
+        mqtt_e2e_client_wait(c.client, 1);
+    }
+    assert_true(longest <= 50);
+    assert_int_equal(c.count, 1000);
+    assert_true(info(&a, 0).failures > 0 && info(&a, 2).failures > 0);
+    assert_string_equal(info(&a, 0).why, "connection timed out");
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+}
+
 /* Goal: a broker that takes messages and says nothing, while the other works: all are published at the other's pace, and what is
  * kept for the silent one stays within the bounds. */
 static void test_silent_one(void **state)
@@ -288,6 +361,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_first_copy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_replay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_dead_ones, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_black_holes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_silent_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_late_copies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_by_one, set_up, tear_down),

@@ -211,7 +211,7 @@ static void expect_error(const mqtt_e2e_client_options *options, const char *tex
 /* Goal: options out of their range are an error that names them. */
 static void test_options(void **state)
 {
-    static const mqtt_e2e_host nameless = {"", 0};
+    static const mqtt_e2e_host nameless = {"", 0, MQTT_E2E_AS_SET};
     test_node node;
 
     (void)state;
