@@ -68,7 +68,9 @@ void cli_doctor_limits(cli_patient *patient);
 void cli_doctor_run(cli_patient *patient, int64_t ms, const bool *done);
 void cli_doctor_disconnect(cli_patient *patient);
 void cli_doctor_clock(cli_patient *patient);
-void cli_doctor_trip(cli_patient *patient);
+void cli_doctor_trip(const cli_patient *patient);
+/* Where there are several brokers: a sealed message to ourselves by all of them. */
+void cli_doctor_together(const cli_options *options, int64_t timeout_ms);
 
 /* Milliseconds of a clock that nobody sets, and of UTC as the options have it. */
 int64_t cli_doctor_ticks(void);

@@ -11,7 +11,10 @@
 #define TRIPS 5
 
 typedef struct {
-    cli_patient *patient;
+    const cli_options *given;
+    const mqtt_e2e_host *hosts;
+    size_t host_count;
+    int64_t timeout_ms; /* of each step */
     mqtt_e2e_client *hearer, *sender;
     mqtt_e2e_client_options options;
     char topic[48];
@@ -71,7 +74,7 @@ static void on_debug(mqtt_e2e_client *client, const char *text, void *context)
 /* Runs both until `*done` or `*failed`, or the timeout. */
 static bool wait_for(trip *t, const bool *done, const bool *failed)
 {
-    int64_t end = cli_doctor_ticks() + t->patient->timeout_ms;
+    int64_t end = cli_doctor_ticks() + t->timeout_ms;
     while (!*done && !*failed && cli_doctor_ticks() < end) {
         if (t->sender)
             mqtt_e2e_client_wait(t->sender, 0);
@@ -92,7 +95,7 @@ static mqtt_e2e_client *make(trip *t, const char *id)
 
 static bool prepare(trip *t)
 {
-    const cli_options *o = t->patient->options;
+    const cli_options *o = t->given;
     uint8_t random[8];
     char hex[17];
     mqtt_e2e_error error;
@@ -101,8 +104,8 @@ static bool prepare(trip *t)
     cli_hex(random, sizeof random, hex);
     snprintf(t->topic, sizeof t->topic, "doctor/%s", hex);
     t->options = o->client;
-    t->options.hosts = &t->patient->host;
-    t->options.host_count = 1;
+    t->options.hosts = t->hosts;
+    t->options.host_count = t->host_count;
     t->options.name = NULL; /* a node of that name may be running, and would be thrown out */
     t->options.persistent = false;
     t->options.on_event = on_event;
@@ -177,25 +180,62 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void measure(trip *t)
+static bool measure(trip *t)
 {
     double ms[TRIPS];
     if (once(t) < 0) /* the first one waits for the connection */
-        return;
+        return false;
     for (size_t i = 0; i < TRIPS; i++)
         if ((ms[i] = once(t)) < 0)
-            return;
+            return false;
     qsort(ms, TRIPS, sizeof ms[0], by_size);
     cli_report_number("round_trip_ms", ms[TRIPS / 2]);
     cli_report(CLI_FINE, "", "a sealed message comes back to us within %.2f ms (the middle of %d)",
                ms[TRIPS / 2], TRIPS);
+    return true;
 }
 
-void cli_doctor_trip(cli_patient *p)
+static bool go(trip *t)
 {
-    trip t = {.patient = p};
-    if (prepare(&t) && subscribe(&t) && (t.sender = make(&t, NULL)) != NULL)
-        measure(&t);
-    mqtt_e2e_client_free(t.sender);
-    mqtt_e2e_client_free(t.hearer);
+    return prepare(t) && subscribe(t) && (t->sender = make(t, NULL)) != NULL && measure(t);
+}
+
+static void end(trip *t)
+{
+    mqtt_e2e_client_free(t->sender);
+    mqtt_e2e_client_free(t->hearer);
+}
+
+void cli_doctor_trip(const cli_patient *p)
+{
+    trip t = {.given = p->options, .hosts = &p->host, .host_count = 1, .timeout_ms = p->timeout_ms};
+    go(&t);
+    end(&t);
+}
+
+/* How it went with each broker, as who heard has it. */
+static void report_brokers(const trip *t)
+{
+    mqtt_e2e_broker_info info;
+    for (size_t i = 0; mqtt_e2e_client_broker(t->hearer, i, &info); i++) {
+        if (info.connected)
+            cli_report(CLI_FINE, "",
+                       "%s: connected, round trip %.2f ms; %llu came there first, %llu second, %llu were "
+                       "refused",
+                       info.broker, (double)info.round_trip_us / 1000, (unsigned long long)info.first,
+                       (unsigned long long)info.copies, (unsigned long long)info.refused);
+        else
+            cli_report(CLI_NOTE, "", "%s: not connected: %s", info.broker, info.why);
+    }
+}
+
+void cli_doctor_together(const cli_options *options, int64_t timeout_ms)
+{
+    const mqtt_e2e_client_options *client = &options->client;
+    trip t = {.given = options, .hosts = client->hosts, .host_count = client->host_count};
+    t.timeout_ms = timeout_ms;
+    cli_report_about("all brokers at once");
+    if (go(&t))
+        report_brokers(&t);
+    end(&t);
 }

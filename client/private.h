@@ -10,8 +10,8 @@
  *   subscriptions.c  filters and callbacks, made again after each reconnect
  *   requests.c       open requests, reply topics, timeouts
  *   flights.c        the ways of messages to brokers. queue.c: the messages, in lists by how far they are
- *   broker.c         one connection: its phases. watch.c: its place in the epoll set. acks.c: what becomes of messages under way. connection.c: libmosquitto
- *                    below them. resolve.c, tls.c: below that
+ *   broker.c         one connection: its phases. watch.c: its place in the epoll set. acks.c: what becomes of messages
+ *                    under way. connection.c: libmosquitto below them. resolve.c, tls.c: below that
  *   store.c          the replay state in a file
  *   topics.c         wire and logical topics, prepared once
  *   options.c        checks and copies of the options; client id
