@@ -21,8 +21,9 @@ int e2e_session_new_stream(mqtt_e2e_session *session, const uint8_t *random, int
 /* What a message that is to be sealed is made of. */
 typedef struct {
     mqtt_e2e_kind kind;
-    int64_t time;               /* UTC, or 0 in a time request */
-    const mqtt_e2e_id *binding; /* of a reply: the request; else NULL */
+    int64_t time;          /* UTC, or 0 in a time request */
+    const uint8_t *prefix; /* what stands before the payload, and counts as payload */
+    size_t prefix_len;
     const void *payload;
     size_t len;
 } e2e_draft;

@@ -13,9 +13,11 @@ typedef struct {
     uint8_t *text; /* where the inner text goes */
     int64_t now_ms;
     int64_t utc;
-    e2e_stream *stream; /* NULL: unknown */
-    bool opened;        /* `text` is what was sealed */
-    e2e_inner inner;
+    e2e_stream *stream, *first; /* of the packet, and of the first one that it names. NULL: unknown */
+    bool opened;                /* `text` is what was sealed */
+    size_t payload_len;
+    size_t prefix_len; /* of that, what names another packet */
+    mqtt_e2e_message *message;
 } arrival;
 
 static int unmask(mqtt_e2e_session *s, const arrival *a, mqtt_e2e_id *id)
@@ -48,6 +50,18 @@ static bool is_named(const mqtt_e2e_topic *topic, const char *name, size_t len)
     return topic->name_len == len && memcmp(topic->name, name, len) == 0;
 }
 
+/* ---- Own and seen (rules 2 and 3) ---- */
+
+static mqtt_e2e_status check_id(const mqtt_e2e_session *s, const mqtt_e2e_id *id, e2e_stream **stream)
+{
+    *stream = e2e_replay_find(&s->replay, id->stream);
+    if (memcmp(id->stream, s->own.stream, sizeof id->stream) == 0)
+        return MQTT_E2E_OWN;
+    if (*stream != NULL && e2e_replay_seen(&s->replay, *stream, id->counter))
+        return MQTT_E2E_REPLAY;
+    return MQTT_E2E_OK;
+}
+
 /* ---- Time (rules 7 and 8) ---- */
 
 static mqtt_e2e_status stale_by(mqtt_e2e_message *message, int64_t ms)
@@ -56,23 +70,35 @@ static mqtt_e2e_status stale_by(mqtt_e2e_message *message, int64_t ms)
     return MQTT_E2E_STALE;
 }
 
-static mqtt_e2e_status check_time(const mqtt_e2e_session *s, const arrival *a, mqtt_e2e_message *message)
+static int64_t greater(int64_t a, int64_t b)
 {
-    int64_t time = a->inner.time, age = a->utc - time;
-    int64_t floor = a->stream != NULL ? a->stream->floor : s->replay.floor;
+    return a > b ? a : b;
+}
+
+static int64_t floor_of(const mqtt_e2e_session *s, const e2e_stream *stream)
+{
+    return stream != NULL ? stream->floor : s->replay.floor;
+}
+
+/* Of a message sealed anew, what counts is held against its first packet too. Any other is its own first packet. */
+static mqtt_e2e_status check_time(const mqtt_e2e_session *s, const arrival *a)
+{
+    mqtt_e2e_message *m = a->message;
+    int64_t too_old = a->utc - m->time - s->clock_skew, below;
 
     if (a->utc == 0)
         return MQTT_E2E_NO_CLOCK;
-    if (age > s->clock_skew || time == 0)
-        return stale_by(message, age - s->clock_skew);
-    message->off_by_ms = -age - s->clock_lead;
-    if (message->off_by_ms > 0)
+    m->off_by_ms = greater(m->time, m->first_time) - a->utc - s->clock_lead;
+    if (m->off_by_ms > 0)
         return MQTT_E2E_FUTURE;
-    message->off_by_ms = 0;
-    /* Only a clock that was set back can bring one below this: see `lasting_old`. */
-    if (a->inner.kind == MQTT_E2E_LASTING && floor < s->old_floor)
-        floor = s->old_floor;
-    return time <= floor ? stale_by(message, floor + 1 - time) : MQTT_E2E_OK;
+    m->off_by_ms = 0;
+    if (too_old > 0 || m->time == 0)
+        return stale_by(m, too_old);
+    below = greater(floor_of(s, a->stream) - m->time, floor_of(s, a->first) - m->first_time);
+    /* Only a clock that was set back, or a message sealed anew, can bring one below this: see `lasting_old`. */
+    if (m->kind == MQTT_E2E_LASTING)
+        below = greater(below, s->old_floor - m->first_time);
+    return below >= 0 ? stale_by(m, below + 1) : MQTT_E2E_OK;
 }
 
 /* ---- Lasting messages (§3) ---- */
@@ -91,8 +117,8 @@ static int lasting_hash(const mqtt_e2e_session *s, const mqtt_e2e_topic *topic, 
     return 0;
 }
 
-/* The memory of a topic, new if there is room, or NULL. */
-static mqtt_e2e_lasting_topic_ *lasting_topic(mqtt_e2e_session *s, const mqtt_e2e_topic *topic)
+/* The newest time of a topic, remembered from now on if there is room, or NULL. */
+static int64_t *lasting_newest(mqtt_e2e_session *s, const mqtt_e2e_topic *topic)
 {
     uint8_t hash[8];
     mqtt_e2e_lasting_topic_ *entry = s->lasting;
@@ -101,97 +127,143 @@ static mqtt_e2e_lasting_topic_ *lasting_topic(mqtt_e2e_session *s, const mqtt_e2
         return NULL;
     for (size_t i = 0; i < s->lasting_used; i++, entry++)
         if (memcmp(entry->topic, hash, sizeof hash) == 0)
-            return entry;
+            return &entry->newest;
     if (s->lasting_used == s->lasting_count)
         return NULL;
     s->lasting_used++;
     memcpy(entry->topic, hash, sizeof hash);
     entry->newest = s->lasting_floor;
-    return entry;
+    return &entry->newest;
 }
 
 /* Whether a stale lasting message is handed on all the same: it was asked for, and is newer than all before on its topic. */
 static bool lasting_old(mqtt_e2e_session *s, const arrival *a)
 {
-    mqtt_e2e_lasting_topic_ *entry;
+    const mqtt_e2e_message *m = a->message;
+    int64_t *newest;
 
-    if (a->inner.kind != MQTT_E2E_LASTING || a->inner.time == 0)
+    if (m->kind != MQTT_E2E_LASTING || m->first_time == 0)
         return false;
-    entry = lasting_topic(s, a->topic);
-    if (entry == NULL || a->inner.time <= entry->newest)
+    newest = lasting_newest(s, a->topic);
+    if (newest == NULL || m->first_time <= *newest)
         return false;
-    entry->newest = a->inner.time;
-    /* It is in no table, and were the clock set back so far that it is no longer stale, it would pass as new. */
-    if (a->inner.time < a->utc - s->clock_skew && a->inner.time > s->old_floor)
-        s->old_floor = a->inner.time;
+    *newest = m->first_time;
+    /* It is in no table. It would pass as new were the clock set back so far that it is no longer stale, or in another of
+     * the packets that it was sealed in. */
+    if ((m->again || m->first_time < a->utc - s->clock_skew) && m->first_time > s->old_floor)
+        s->old_floor = m->first_time;
     return true;
 }
 
 static void lasting_accepted(mqtt_e2e_session *s, const arrival *a)
 {
-    mqtt_e2e_lasting_topic_ *entry;
     int64_t *newest;
 
-    if (a->inner.kind != MQTT_E2E_LASTING)
+    if (a->message->kind != MQTT_E2E_LASTING)
         return;
-    entry = lasting_topic(s, a->topic);
-    newest = entry != NULL ? &entry->newest : &s->lasting_floor; /* no room: for a later run that has more */
-    if (a->inner.time > *newest)
-        *newest = a->inner.time;
+    newest = lasting_newest(s, a->topic);
+    if (newest == NULL)
+        newest = &s->lasting_floor; /* no room: for a later run that has more */
+    if (a->message->first_time > *newest)
+        *newest = a->message->first_time;
 }
 
-/* ---- Requests for the time, and replies (§6) ---- */
+/* ---- Requests for the time, replies (§6), and messages sealed anew (§3) ---- */
 
 static bool is_time_request(const arrival *a)
 {
-    return a->inner.kind == MQTT_E2E_REQUEST && a->inner.time == 0 && a->inner.len == 0 &&
+    return a->message->kind == MQTT_E2E_REQUEST && a->message->time == 0 && a->payload_len == 0 &&
            is_named(a->topic, "~time", 5);
 }
 
 static mqtt_e2e_status take_time(mqtt_e2e_session *s, const arrival *a)
 {
-    if (a->inner.time == 0 || a->inner.len != MQTT_E2E_BINDING_SIZE)
+    int64_t time = a->message->time;
+
+    if (time == 0 || a->payload_len != MQTT_E2E_BINDING_SIZE)
         return MQTT_E2E_MALFORMED;
     s->asking = false;
-    e2e_session_set_offset(s, a->inner.time + (a->now_ms - s->asked_at) / 2 - a->now_ms, a->now_ms, true);
+    /* The round trip took 4 s at most. */
+    e2e_session_set_offset(s, time + (uint32_t)(a->now_ms - s->asked_at) / 2 - a->now_ms, a->now_ms, true);
     return MQTT_E2E_TIME_SET;
 }
 
-/* Rule 6. */
-static mqtt_e2e_status check_reply(mqtt_e2e_session *s, const arrival *a, mqtt_e2e_message *message)
+static mqtt_e2e_status check_reply(mqtt_e2e_session *s, const arrival *a)
 {
-    if (a->inner.len < MQTT_E2E_BINDING_SIZE)
-        return MQTT_E2E_MALFORMED;
-    /* A stream's id and a counter, as in the header of the request. */
-    E2E_KNOWN(a->text + E2E_INNER_SIZE, MQTT_E2E_BINDING_SIZE);
-    e2e_packet_get_id(a->text + E2E_INNER_SIZE, &message->request);
-    if (e2e_request_is_time(s, &message->request, a->now_ms))
+    mqtt_e2e_id *request = &a->message->request;
+
+    e2e_packet_get_id(a->text + E2E_INNER_SIZE, request);
+    if (e2e_request_is_time(s, request, a->now_ms))
         return take_time(s, a);
-    return e2e_request_find(s, &message->request, a->now_ms) != NULL ? MQTT_E2E_OK : MQTT_E2E_UNASKED;
+    return e2e_request_find(s, request, a->now_ms) != NULL ? MQTT_E2E_OK : MQTT_E2E_UNASKED;
+}
+
+static mqtt_e2e_status check_again(mqtt_e2e_session *s, arrival *a)
+{
+    const uint8_t *prefix = a->text + E2E_INNER_SIZE;
+    mqtt_e2e_message *m = a->message;
+
+    e2e_packet_get_id(prefix, &m->first);
+    m->first_time = e2e_packet_get_time(prefix + MQTT_E2E_BINDING_SIZE);
+    m->kind = (mqtt_e2e_kind)prefix[MQTT_E2E_AGAIN_SIZE - 1];
+    m->again = true;
+    if ((m->kind != MQTT_E2E_MESSAGE && m->kind != MQTT_E2E_LASTING) || m->first_time == 0)
+        return MQTT_E2E_MALFORMED;
+    return check_id(s, &m->first, &a->first);
+}
+
+/* Rule 6. */
+static mqtt_e2e_status check_named(mqtt_e2e_session *s, arrival *a)
+{
+    bool reply = a->message->kind == MQTT_E2E_REPLY;
+
+    if (!reply && a->message->kind != E2E_KIND_AGAIN)
+        return MQTT_E2E_OK;
+    a->prefix_len = reply ? MQTT_E2E_BINDING_SIZE : MQTT_E2E_AGAIN_SIZE;
+    if (a->payload_len < a->prefix_len)
+        return MQTT_E2E_MALFORMED;
+    /* A stream's id and a counter, as in the header of that packet, and its kind and time. */
+    E2E_KNOWN(a->text + E2E_INNER_SIZE, a->prefix_len);
+    return reply ? check_reply(s, a) : check_again(s, a);
 }
 
 /* ---- The rules ---- */
 
 /* Rule 9: only now change the state. */
-static void accept(mqtt_e2e_session *s, arrival *a, const mqtt_e2e_id *id)
+static void accept(mqtt_e2e_session *s, arrival *a)
 {
-    if (a->stream == NULL)
-        a->stream = e2e_replay_enter(&s->replay, id->stream, id->counter);
-    e2e_replay_mark(&s->replay, a->stream, id->counter, a->inner.time);
-    s->replay.last = a->stream;
+    const mqtt_e2e_message *m = a->message;
+
+    if (m->again) {
+        e2e_replay_accept(&s->replay, a->first, &m->first, m->first_time);
+        a->stream = e2e_replay_find(&s->replay, m->id.stream); /* it may just have entered, or gone */
+    }
+    e2e_replay_accept(&s->replay, a->stream, &m->id, m->time);
     lasting_accepted(s, a);
 }
 
-static void read_inner(arrival *a, mqtt_e2e_message *message)
+static void read_inner(arrival *a)
 {
+    mqtt_e2e_message *m = a->message;
+    e2e_inner inner;
+
     /* Kind, time and length decide what becomes of the packet, which whoever sent it sees. The payload stays secret. */
     E2E_KNOWN(a->text, E2E_INNER_SIZE);
-    a->inner = e2e_packet_get_inner(a->text);
-    message->kind = (mqtt_e2e_kind)a->inner.kind;
-    message->time = a->inner.time;
+    inner = e2e_packet_get_inner(a->text);
+    m->kind = (mqtt_e2e_kind)inner.kind;
+    m->time = m->first_time = inner.time;
+    a->first = a->stream;
+    a->payload_len = inner.len;
 }
 
-static mqtt_e2e_status judge(mqtt_e2e_session *s, arrival *a, mqtt_e2e_message *message)
+/* Not to be made a part of its one caller, where its many exits would take 100 bytes more. */
+#ifdef __GNUC__
+#define APART __attribute__((noinline))
+#else
+#define APART
+#endif
+
+static APART mqtt_e2e_status judge(mqtt_e2e_session *s, arrival *a)
 {
     mqtt_e2e_status status;
     mqtt_e2e_id id;
@@ -202,49 +274,42 @@ static mqtt_e2e_status judge(mqtt_e2e_session *s, arrival *a, mqtt_e2e_message *
         return MQTT_E2E_MALFORMED;
     if (unmask(s, a, &id) != 0)
         return MQTT_E2E_CRYPTO_FAILED;
-    a->stream = e2e_replay_find(&s->replay, id.stream);
-    if (memcmp(id.stream, s->own.stream, sizeof id.stream) == 0) { /* 2 */
-        message->id = id;
-        return MQTT_E2E_OWN;
-    }
-    if (a->stream != NULL && e2e_replay_seen(&s->replay, a->stream, id.counter)) { /* 3 */
-        message->id = id;
-        return MQTT_E2E_REPLAY;
-    }
-    if (decrypt(s, a, &id) != 0) /* 4 */
+    status = check_id(s, &id, &a->stream);                /* 2, 3 */
+    if (status == MQTT_E2E_OK && decrypt(s, a, &id) != 0) /* 4 */
         return MQTT_E2E_FORGED;
+    a->message->id = id;
+    if (status != MQTT_E2E_OK)
+        return status;
     a->opened = true;
-    message->id = id;
-    read_inner(a, message);
-    if (a->inner.kind > MQTT_E2E_LASTING) /* 5 */
+    read_inner(a);
+    if (a->message->kind > E2E_KIND_AGAIN) /* 5 */
         return MQTT_E2E_UNSUPPORTED;
-    if (a->inner.len > a->len - MQTT_E2E_OVERHEAD)
+    if (a->payload_len > a->len - MQTT_E2E_OVERHEAD)
         return MQTT_E2E_MALFORMED;
     if (is_time_request(a))
         return MQTT_E2E_TIME_ASKED;
-    if (a->inner.kind == MQTT_E2E_REPLY) { /* 6 */
-        status = check_reply(s, a, message);
-        if (status != MQTT_E2E_OK)
-            return status;
-    }
-    status = check_time(s, a, message); /* 7, 8 */
+    status = check_named(s, a); /* 6 */
+    if (status != MQTT_E2E_OK)
+        return status;
+    status = check_time(s, a); /* 7, 8 */
     if (status == MQTT_E2E_STALE && lasting_old(s, a)) {
-        message->old = true;
+        a->message->old = true;
         return MQTT_E2E_OK;
     }
     if (status == MQTT_E2E_OK)
-        accept(s, a, &id); /* 9 */
+        accept(s, a); /* 9 */
     return status;
 }
 
 /* Shows the payload of a packet that is handed on. */
-static void show(const arrival *a, mqtt_e2e_message *message)
+static void show(const arrival *a)
 {
-    size_t skip = a->inner.kind == MQTT_E2E_REPLY ? MQTT_E2E_BINDING_SIZE : 0;
+    mqtt_e2e_message *message = a->message;
+    size_t skip = a->prefix_len;
 
     message->topic = (mqtt_e2e_bytes){a->topic->name, a->topic->name_len};
-    message->payload = (mqtt_e2e_bytes){a->text + E2E_INNER_SIZE + skip, a->inner.len - skip};
-    message->padding = a->len - MQTT_E2E_OVERHEAD - a->inner.len;
+    message->payload = (mqtt_e2e_bytes){a->text + E2E_INNER_SIZE + skip, a->payload_len - skip};
+    message->padding = a->len - MQTT_E2E_OVERHEAD - a->payload_len;
 }
 
 static void count(mqtt_e2e_session *s, mqtt_e2e_status status)
@@ -257,7 +322,7 @@ mqtt_e2e_status mqtt_e2e_open(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, 
                               size_t len, uint8_t *out, size_t size, int64_t now_ms,
                               mqtt_e2e_message *message)
 {
-    arrival a = {.topic = topic, .packet = packet, .len = len, .now_ms = now_ms};
+    arrival a = {.topic = topic, .packet = packet, .len = len, .now_ms = now_ms, .message = message};
     mqtt_e2e_status status;
 
     memset(message, 0, sizeof *message);
@@ -265,10 +330,10 @@ mqtt_e2e_status mqtt_e2e_open(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, 
         return MQTT_E2E_NO_ROOM;
     a.text = len >= MQTT_E2E_OVERHEAD ? out + E2E_HEADER_SIZE : NULL;
     a.utc = e2e_session_now(s, now_ms);
-    status = judge(s, &a, message);
+    status = judge(s, &a);
     count(s, status);
     if (status == MQTT_E2E_OK || status == MQTT_E2E_TIME_ASKED)
-        show(&a, message);
+        show(&a);
     else if (a.opened)
         mqtt_e2e_wipe_memory(a.text, len - E2E_HEADER_SIZE - MQTT_E2E_TAG_SIZE);
     return status;

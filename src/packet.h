@@ -17,6 +17,7 @@
 
 #define E2E_HEADER_SIZE 16
 #define E2E_INNER_SIZE  11
+#define E2E_KIND_AGAIN  4 /* a message sealed anew: callers see the kind that it had at first */
 #define E2E_TIME_MAX    (((int64_t)1 << 48) - 1)
 
 typedef struct {
@@ -43,6 +44,12 @@ static inline void e2e_packet_put_i64(uint8_t *out, int64_t v)
     e2e_packet_put_u32(out + 4, (uint32_t)v);
 }
 
+static inline void e2e_packet_put_time(uint8_t out[6], int64_t time)
+{
+    e2e_packet_put_u16(out, (uint32_t)((uint64_t)time >> 32));
+    e2e_packet_put_u32(out + 2, (uint32_t)time);
+}
+
 static inline uint32_t e2e_packet_get_u16(const uint8_t *in)
 {
     return (uint32_t)in[0] << 8 | in[1];
@@ -58,7 +65,12 @@ static inline int64_t e2e_packet_get_i64(const uint8_t *in)
     return (int64_t)((uint64_t)e2e_packet_get_u32(in) << 32 | e2e_packet_get_u32(in + 4));
 }
 
-/* 16 bytes: the header in clear, and what a reply's payload starts with. */
+static inline int64_t e2e_packet_get_time(const uint8_t in[6])
+{
+    return (int64_t)e2e_packet_get_u16(in) << 32 | e2e_packet_get_u32(in + 2);
+}
+
+/* 16 bytes: the header in clear, and what the payload of a reply or of a message sealed anew starts with. */
 static inline void e2e_packet_put_id(uint8_t out[16], const mqtt_e2e_id *id)
 {
     memcpy(out, id->stream, sizeof id->stream);
@@ -82,16 +94,13 @@ static inline void e2e_packet_nonce(const mqtt_e2e_id *id, uint8_t nonce[MQTT_E2
 static inline void e2e_packet_put_inner(uint8_t out[E2E_INNER_SIZE], const e2e_inner *inner)
 {
     out[0] = inner->kind;
-    e2e_packet_put_u16(out + 1, (uint32_t)((uint64_t)inner->time >> 32));
-    e2e_packet_put_u32(out + 3, (uint32_t)inner->time);
+    e2e_packet_put_time(out + 1, inner->time);
     e2e_packet_put_u32(out + 7, inner->len);
 }
 
 static inline e2e_inner e2e_packet_get_inner(const uint8_t in[E2E_INNER_SIZE])
 {
-    return (e2e_inner){.kind = in[0],
-                       .time = (int64_t)e2e_packet_get_u16(in + 1) << 32 | e2e_packet_get_u32(in + 3),
-                       .len = e2e_packet_get_u32(in + 7)};
+    return (e2e_inner){.kind = in[0], .time = e2e_packet_get_time(in + 1), .len = e2e_packet_get_u32(in + 7)};
 }
 
 static inline bool e2e_packet_same_id(const mqtt_e2e_id *a, const mqtt_e2e_id *b)

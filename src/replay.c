@@ -161,6 +161,14 @@ e2e_stream *e2e_replay_enter(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREA
     return stream;
 }
 
+void e2e_replay_accept(e2e_replay *replay, e2e_stream *stream, const mqtt_e2e_id *id, int64_t time)
+{
+    if (stream == NULL)
+        stream = e2e_replay_enter(replay, id->stream, id->counter);
+    e2e_replay_mark(replay, stream, id->counter, time);
+    replay->last = stream;
+}
+
 /* No time is above their floor. The second is for one that ended at a time which is not known yet. */
 #define FULL         INT64_MAX
 #define FULL_UNTIMED (INT64_MAX - 1)

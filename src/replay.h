@@ -4,9 +4,14 @@
 /*
  * The table of streams (docs/PROTOCOL.md §4): what a receiver remembers so that nothing is accepted twice.
  *
- * Invariant: every packet ever accepted is either marked in its stream's record (its counter is within the window and
+ * Invariant: every id ever accepted is either marked in its stream's record (its counter is within the window and
  * its bit is set, or its counter is below the window), or its time is at or below the floor. Whoever removes a record
  * must raise the floor to the record's newest time first; the floor never falls.
+ *
+ * A message is one id for ever, that of its first packet, and one time, that packet's; each packet that is the message sealed
+ * anew names both. Whichever of them is accepted, this id is accepted with this time, beside the packet's own. So the
+ * invariant holds of it too, and from then on every other one finds it marked, or its time at or below the floor. It does
+ * not matter that entering the second of the two streams may remove the first: that raises the floor.
  */
 #include "mqtt_e2e/session.h"
 
@@ -39,8 +44,11 @@ bool e2e_replay_seen(const e2e_replay *replay, const e2e_stream *stream, uint32_
 /* Enters a stream with nothing marked; evicts the one with the smallest newest time where there is no room. */
 e2e_stream *e2e_replay_enter(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_ID_SIZE], uint32_t counter);
 
-/* Rule 9 for a stream in the table. */
+/* Marks a counter of a stream in the table. */
 void e2e_replay_mark(e2e_replay *replay, e2e_stream *stream, uint32_t counter, int64_t time);
+
+/* Rule 9 for one id: marks it in `stream`, its stream's record, or enters that where it is NULL. */
+void e2e_replay_accept(e2e_replay *replay, e2e_stream *stream, const mqtt_e2e_id *id, int64_t time);
 
 /* Enters a former own stream as full: nothing of it will be accepted. Not `timed`: the time is not known, `newest` may be
  * too low. */

@@ -41,7 +41,7 @@ mqtt_e2e_status mqtt_e2e_request(mqtt_e2e_session *s, const mqtt_e2e_topic *topi
                                  size_t len, uint8_t *packet, size_t size, int64_t now_ms,
                                  uint32_t timeout_ms, size_t *packet_len, mqtt_e2e_id *request)
 {
-    e2e_draft draft = {MQTT_E2E_REQUEST, e2e_session_now(s, now_ms), NULL, payload, len};
+    e2e_draft draft = {MQTT_E2E_REQUEST, e2e_session_now(s, now_ms), NULL, 0, payload, len};
     mqtt_e2e_open_request_ *place = free_place(s, now_ms);
     mqtt_e2e_status status;
 
@@ -86,12 +86,14 @@ mqtt_e2e_status mqtt_e2e_reply(mqtt_e2e_session *s, const mqtt_e2e_topic *topic,
                                const void *payload, size_t len, uint8_t *packet, size_t size, int64_t now_ms,
                                size_t *packet_len)
 {
-    e2e_draft draft = {MQTT_E2E_REPLY, e2e_session_now(s, now_ms), request, payload, len};
+    uint8_t binding[MQTT_E2E_BINDING_SIZE];
+    e2e_draft draft = {MQTT_E2E_REPLY, e2e_session_now(s, now_ms), binding, sizeof binding, payload, len};
 
     if (topic->name == NULL)
         return MQTT_E2E_BAD_TOPIC;
     if (draft.time == 0)
         return MQTT_E2E_NO_CLOCK;
+    e2e_packet_put_id(binding, request);
     return e2e_seal_draft(s, topic, &draft, packet, size, packet_len, NULL);
 }
 
@@ -107,7 +109,7 @@ bool e2e_request_is_time(const mqtt_e2e_session *s, const mqtt_e2e_id *id, int64
 mqtt_e2e_status mqtt_e2e_time_request(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, uint8_t *packet,
                                       size_t size, int64_t now_ms, size_t *packet_len)
 {
-    e2e_draft draft = {MQTT_E2E_REQUEST, 0, NULL, NULL, 0};
+    e2e_draft draft = {MQTT_E2E_REQUEST, 0, NULL, 0, NULL, 0};
     mqtt_e2e_status status;
     mqtt_e2e_id id;
 

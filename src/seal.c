@@ -35,17 +35,17 @@ bool e2e_seal_topic_ok(const mqtt_e2e_topic *topic)
     return topic->name != NULL && topic->name_len > 0 && topic->name[0] != '~';
 }
 
-/* Kind, time, length, binding, payload and padding. The payload goes first: it may lie where the others come. */
+/* Kind, time, length, prefix, payload and padding. The payload goes first: it may lie where the others come. */
 static void write_text(uint8_t *text, const e2e_draft *draft, size_t padded)
 {
-    size_t binding = draft->binding != NULL ? MQTT_E2E_BINDING_SIZE : 0, len = binding + draft->len;
+    size_t len = draft->prefix_len + draft->len;
     e2e_inner inner = {(uint8_t)draft->kind, draft->time, (uint32_t)len};
 
     if (draft->len > 0)
-        memmove(text + E2E_INNER_SIZE + binding, draft->payload, draft->len);
+        memmove(text + E2E_INNER_SIZE + draft->prefix_len, draft->payload, draft->len);
     e2e_packet_put_inner(text, &inner);
-    if (draft->binding != NULL)
-        e2e_packet_put_id(text + E2E_INNER_SIZE, draft->binding);
+    if (draft->prefix_len > 0)
+        memcpy(text + E2E_INNER_SIZE, draft->prefix, draft->prefix_len);
     if (padded > len)
         memset(text + E2E_INNER_SIZE + len, 0, padded - len);
 }
@@ -70,13 +70,11 @@ static int encrypt(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, const mqtt_
 mqtt_e2e_status e2e_seal_draft(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, const e2e_draft *draft,
                                uint8_t *packet, size_t size, size_t *packet_len, mqtt_e2e_id *id)
 {
-    size_t len = draft->len + (draft->binding != NULL ? MQTT_E2E_BINDING_SIZE : 0), n;
+    size_t n = mqtt_e2e_sealed_size(s, draft->prefix_len + draft->len);
     mqtt_e2e_id own = s->own;
 
-    if (draft->len > MQTT_E2E_PAYLOAD_MAX || len > MQTT_E2E_PAYLOAD_MAX ||
-        padded_size(s, len) > MQTT_E2E_PAYLOAD_MAX)
+    if (draft->len > MQTT_E2E_PAYLOAD_MAX || n > MQTT_E2E_OVERHEAD + MQTT_E2E_PAYLOAD_MAX)
         return MQTT_E2E_TOO_LONG;
-    n = mqtt_e2e_sealed_size(s, len);
     if (size < n)
         return MQTT_E2E_NO_ROOM;
     if (own.counter == UINT32_MAX)
@@ -99,7 +97,7 @@ mqtt_e2e_status mqtt_e2e_seal(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, 
                               const void *payload, size_t len, uint8_t *packet, size_t size, int64_t now_ms,
                               size_t *packet_len)
 {
-    e2e_draft draft = {kind, e2e_session_now(s, now_ms), NULL, payload, len};
+    e2e_draft draft = {kind, e2e_session_now(s, now_ms), NULL, 0, payload, len};
 
     if (kind != MQTT_E2E_MESSAGE && kind != MQTT_E2E_LASTING)
         return MQTT_E2E_BAD_OPTION;
@@ -107,5 +105,27 @@ mqtt_e2e_status mqtt_e2e_seal(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, 
         return MQTT_E2E_BAD_TOPIC;
     if (draft.time == 0)
         return MQTT_E2E_NO_CLOCK;
+    return e2e_seal_draft(s, topic, &draft, packet, size, packet_len, NULL);
+}
+
+mqtt_e2e_status mqtt_e2e_seal_again(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, mqtt_e2e_kind kind,
+                                    const mqtt_e2e_id *first, int64_t first_time, const void *payload,
+                                    size_t len, uint8_t *packet, size_t size, int64_t now_ms,
+                                    size_t *packet_len)
+{
+    uint8_t prefix[MQTT_E2E_AGAIN_SIZE];
+    e2e_draft draft = {
+        (mqtt_e2e_kind)E2E_KIND_AGAIN, e2e_session_now(s, now_ms), prefix, sizeof prefix, payload, len};
+
+    if ((kind != MQTT_E2E_MESSAGE && kind != MQTT_E2E_LASTING) || first_time <= 0 ||
+        first_time > E2E_TIME_MAX)
+        return MQTT_E2E_BAD_OPTION;
+    if (!e2e_seal_topic_ok(topic))
+        return MQTT_E2E_BAD_TOPIC;
+    if (draft.time == 0)
+        return MQTT_E2E_NO_CLOCK;
+    e2e_packet_put_id(prefix, first);
+    e2e_packet_put_time(prefix + MQTT_E2E_BINDING_SIZE, first_time);
+    prefix[MQTT_E2E_AGAIN_SIZE - 1] = (uint8_t)kind;
     return e2e_seal_draft(s, topic, &draft, packet, size, packet_len, NULL);
 }

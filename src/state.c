@@ -199,10 +199,12 @@ void mqtt_e2e_mark(mqtt_e2e_session *s, const mqtt_e2e_id *id, int64_t time)
 {
     e2e_stream *stream = e2e_replay_find(&s->replay, id->stream);
 
-    if (stream == NULL)
-        stream = e2e_replay_enter(&s->replay, id->stream, id->counter);
     /* What came before in the window is forgotten where the stream was not known: as when it was accepted. */
-    if (!e2e_replay_seen(&s->replay, stream, id->counter))
-        e2e_replay_mark(&s->replay, stream, id->counter, time);
+    if (stream == NULL || !e2e_replay_seen(&s->replay, stream, id->counter)) {
+        e2e_replay_accept(&s->replay, stream, id, time);
+        return;
+    }
+    if (time > stream->newest) /* the window may be smaller now than when it was accepted */
+        stream->newest = time;
     s->replay.last = stream;
 }

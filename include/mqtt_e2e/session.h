@@ -39,6 +39,7 @@ extern "C" {
 #define MQTT_E2E_RANDOM_SIZE    32
 #define MQTT_E2E_OVERHEAD       43 /* bytes that a packet has more than max(payload, pad size) */
 #define MQTT_E2E_BINDING_SIZE   16 /* bytes of a reply's payload that name its request (§6) */
+#define MQTT_E2E_AGAIN_SIZE     23 /* bytes that name the first packet of a message sealed anew (§3) */
 #define MQTT_E2E_PAYLOAD_OFFSET                                                                              \
     27 /* where in a packet the payload starts: seal copies nothing if it is there */
 #define MQTT_E2E_BASE_SIZE        13 /* the base that follows from the key, with its NUL */
@@ -88,7 +89,8 @@ static inline bool mqtt_e2e_refused(mqtt_e2e_status status)
 
 /* ---- Sizes ------------------------------------------------------------------------------------- */
 
-/* Exact size of a packet with a payload of `len` bytes. A reply's 16 bytes of binding count as payload. */
+/* Exact size of a packet with a payload of `len` bytes. What a reply or a message sealed anew has before its own counts as
+ * payload: MQTT_E2E_BINDING_SIZE, MQTT_E2E_AGAIN_SIZE. */
 #define MQTT_E2E_SEALED_SIZE(len, pad) (MQTT_E2E_OVERHEAD + ((len) > (pad) ? (len) : (pad)))
 
 /* The same with options.padme: payloads longer than `pad` are padded to the Padmé size of their length. */
@@ -190,15 +192,19 @@ typedef struct {
 } mqtt_e2e_id;
 
 /* What mqtt_e2e_open says of a packet. Of refused packets only what is known is filled, the rest is zero:
- * `own` and `replay` have id; `unsupported`, `unasked`, `no clock`, `stale`, `future` have id, kind and time. */
+ * `own` and `replay` have id; `unsupported`, `unasked`, `no clock`, `stale`, `future` have id, kind and time. Those that
+ * are the former for what they were sealed anew of have all. */
 typedef struct {
     mqtt_e2e_kind kind;
     bool old;             /* a lasting message that is stale, handed on because asked for (lasting_topics) */
+    bool again;           /* sealed anew, by mqtt_e2e_seal_again, after its first packet grew too old */
     mqtt_e2e_id id;       /* of this packet: what a reply to it names */
     int64_t time;         /* UTC of sealing in milliseconds, by the sender's clock */
+    mqtt_e2e_id first;    /* of a message sealed anew: its first packet, which names it; else zero */
+    int64_t first_time;   /* when that was sealed; else as time */
     int64_t off_by_ms;    /* stale, future: by how much the time misses what would have been accepted; >= 1 */
     mqtt_e2e_bytes topic; /* logical; points to where the mqtt_e2e_topic does */
-    mqtt_e2e_bytes payload; /* points into the output buffer; a reply's binding is taken off */
+    mqtt_e2e_bytes payload; /* points into the output buffer; what names another packet is taken off */
     size_t padding;         /* bytes behind the payload */
     mqtt_e2e_id request;    /* of a reply: the request it answers */
 } mqtt_e2e_message;
@@ -318,7 +324,8 @@ bool mqtt_e2e_match(const char *filter, size_t filter_len, const char *topic, si
 
 /* ---- Sealing and opening ------------------------------------------------------------------------ */
 
-/* Exact size of a packet that this session makes of a payload of `len` bytes. */
+/* Exact size of a packet that this session makes of a payload of `len` bytes; of a message sealed anew, `len` counts
+ * MQTT_E2E_AGAIN_SIZE too. */
 size_t mqtt_e2e_sealed_size(const mqtt_e2e_session *session, size_t len);
 
 /*
@@ -329,6 +336,21 @@ size_t mqtt_e2e_sealed_size(const mqtt_e2e_session *session, size_t len);
 mqtt_e2e_status mqtt_e2e_seal(mqtt_e2e_session *session, const mqtt_e2e_topic *topic, mqtt_e2e_kind kind,
                               const void *payload, size_t len, uint8_t *packet, size_t size, int64_t now_ms,
                               size_t *packet_len);
+
+/*
+ * Seals a message anew, which was sealed before, by this or an earlier session, and may or may not have arrived. As long as
+ * that packet is not older than the clock skew, send it once more as it is; this is for later. `first` and `first_time`
+ * are those of the first packet, however often it is sealed anew: mqtt_e2e_own_stream before it was sealed, and
+ * the UTC of that. Who accepted one of them refuses the others as a replay. Kind, topic and payload are what they were.
+ * A packet is mqtt_e2e_sealed_size(session, MQTT_E2E_AGAIN_SIZE + len) bytes, and the payload is not moved if it lies at
+ * packet + MQTT_E2E_PAYLOAD_OFFSET + MQTT_E2E_AGAIN_SIZE. Receivers refuse a first packet that is
+ * a window (64 or more) behind in its stream: if that is still this session's own, and may be so far ahead, renew first.
+ * BAD_OPTION (kind, or first_time out of range), and as mqtt_e2e_seal.
+ */
+mqtt_e2e_status mqtt_e2e_seal_again(mqtt_e2e_session *session, const mqtt_e2e_topic *topic,
+                                    mqtt_e2e_kind kind, const mqtt_e2e_id *first, int64_t first_time,
+                                    const void *payload, size_t len, uint8_t *packet, size_t size,
+                                    int64_t now_ms, size_t *packet_len);
 
 /*
  * Opens a packet, by the rules of §4. The text is written to out + 16; `out` has `size` >= len bytes, and is either
@@ -430,7 +452,8 @@ mqtt_e2e_status mqtt_e2e_save(mqtt_e2e_session *session, uint8_t *out, size_t si
 mqtt_e2e_status mqtt_e2e_load(mqtt_e2e_session *session, const uint8_t *state, size_t len, int64_t now_ms);
 
 /* For who keeps a journal between two savings: after mqtt_e2e_load, each message accepted since then, in its order, by
- * message->id and message->time. Not for lasting messages, after which is to be saved. */
+ * message->id and message->time; of one sealed anew before that by message->first and message->first_time. Not for lasting
+ * messages, after which is to be saved. */
 void mqtt_e2e_mark(mqtt_e2e_session *session, const mqtt_e2e_id *id, int64_t time);
 
 /* ---- Keys, without a session ----------------------------------------------------------------------- */

@@ -4,14 +4,20 @@
 
 #include <string.h>
 
+static bool again(const model_packet *clear)
+{
+    return clear->kind == 4;
+}
+
 /*
- * The first promise: no packet is handed on twice by a receiver that keeps its state. By one that started anew without it,
+ * The first promise: no message is handed on twice, whichever of its packets it comes in, by a receiver that keeps its state. By one that started anew without it,
  * only what §4's last paragraph admits: a sender's clock leads the receiver's at that start; under a strict start, not even
  * that, unless the receiver's own clock was set back in between. Old lasting messages are told anew to one that forgot.
  */
-static void check_once(world *w, world_packet *p, bool old)
+static void check_once(world *w, const world_packet *delivered, bool old)
 {
-    size_t n = (size_t)(p - w->packets);
+    size_t n = delivered->message;
+    world_packet *p = &w->packets[n];
     int64_t utc = world_utc(w);
 
     if (p->handed_on)
@@ -43,7 +49,7 @@ static bool id_is_told(const world *w, mqtt_e2e_status status, const model_packe
 static void check_verdict(world *w, const world_packet *p, const model_verdict *expected,
                           mqtt_e2e_status status, const mqtt_e2e_message *message)
 {
-    size_t skip = p->clear.kind == MQTT_E2E_REPLY ? 16 : 0;
+    size_t skip = again(&p->clear) ? 23 : p->clear.kind == MQTT_E2E_REPLY ? 16 : 0;
     mqtt_e2e_id none = {{0}, 0};
 
     if (status != expected->status)
@@ -56,10 +62,15 @@ static void check_verdict(world *w, const world_packet *p, const model_verdict *
     else if (memcmp(&message->id, id_is_told(w, status, &p->clear) ? &p->clear.id : &none, sizeof none) != 0)
         world_fail(w, "told of another packet's id");
     else if (status == MQTT_E2E_OK &&
-             (message->kind != p->clear.kind || message->time != p->clear.time ||
+             (message->kind != (again(&p->clear) ? p->clear.first_kind : p->clear.kind) ||
+              message->time != p->clear.time || message->again != again(&p->clear) ||
               message->payload.len != p->clear.inner_len - skip ||
               memcmp(message->payload.data, p->text + 11 + skip, message->payload.len) != 0))
         world_fail(w, "handed on is not what was sealed");
+    else if (status == MQTT_E2E_OK &&
+             (memcmp(&message->first, &p->clear.first, sizeof none) != 0 ||
+              message->first_time != (again(&p->clear) ? p->clear.first_time : p->clear.time)))
+        world_fail(w, "told of another first packet");
 }
 
 static void check_wiped(world *w, const world_packet *p, const uint8_t *text, mqtt_e2e_status status,
@@ -91,6 +102,7 @@ void world_deliver(world *w, world_packet *original, const world_packet *p, bool
         w->counts[expected.status]++;
     w->outcomes[expected.status]++;
     w->old += expected.old;
+    w->again += expected.status == MQTT_E2E_OK && again(&p->clear);
     world_tell(w, "deliver #%zu%s: %s, off by %lld (the model: %s, off by %lld)",
                (size_t)(original - w->packets), p == original ? "" : " changed", mqtt_e2e_status_text(status),
                (long long)message.off_by_ms, mqtt_e2e_status_text(expected.status),

@@ -83,33 +83,31 @@ model_stream *model_find(model *m, const uint8_t *id)
     return NULL;
 }
 
-/* "drop the stream with the smallest newest time, and raise the floor" */
-static void drop_one(model *m)
+/* "drop the stream with the smallest newest time, and raise the floor". Of several that are equally old, which goes is left
+ * open; like the library's, this one goes by their places. */
+static model_stream *drop_one(model *m)
 {
     size_t least = 0;
 
     for (size_t i = 1; i < m->stream_count; i++)
         if (m->streams[i].newest < m->streams[least].newest)
             least = i;
-    for (size_t i = 0; i < m->stream_count; i++)
-        if (m->streams[i].newest == m->streams[least].newest && !m->present(m->context, m->streams[i].id)) {
-            least = i;
-            break;
-        }
     model_raise(m, m->streams[least].newest);
     if (m->last_known && model_same_stream(m->last, m->streams[least].id))
         m->last_known = false;
     free(m->streams[least].accepted);
-    m->streams[least] = m->streams[--m->stream_count];
+    return &m->streams[least];
+}
+
+static model_stream *room(model *m)
+{
+    return m->stream_count < m->options->streams ? &m->streams[m->stream_count++] : drop_one(m);
 }
 
 model_stream *model_enter(model *m, const uint8_t *id)
 {
-    model_stream *stream;
+    model_stream *stream = room(m);
 
-    while (m->stream_count >= m->options->streams)
-        drop_one(m);
-    stream = &m->streams[m->stream_count++];
     memset(stream, 0, sizeof *stream);
     memcpy(stream->id, id, sizeof stream->id);
     stream->floor = m->floor;
@@ -154,7 +152,7 @@ static void take_stored(model *m, model *stored, int64_t utc)
     m->old_floor = stored->old_floor;
     take_lasting(m, stored);
     for (size_t i = 0; i < stored->stream_count; i++) {
-        model_stream *stream = &m->streams[m->stream_count++];
+        model_stream *stream = room(m);
         uint64_t below = (uint64_t)stored->streams[i].highest + 1;
 
         *stream = stored->streams[i];
@@ -163,20 +161,14 @@ static void take_stored(model *m, model *stored, int64_t utc)
             stream->forgotten = below - stored->options->window;
     }
     stored->stream_count = 0;
-    while (m->stream_count > m->options->streams)
-        drop_one(m);
     enter_former(m, stored->own, utc, stored->last_sealed);
 }
 
 void model_start(model *m, const mqtt_e2e_options *options, const uint8_t *own, int64_t now_ms, model *stored)
 {
-    bool (*present)(void *, const uint8_t *) = m->present;
-    void *context = m->context;
     int64_t utc;
 
     memset(m, 0, sizeof *m);
-    m->present = present;
-    m->context = context;
     m->options = options;
     m->floor = options->floor_ms;
     m->floor_kept = options->floor_given;

@@ -31,8 +31,8 @@ typedef struct {
 } model_request;
 
 typedef struct {
-    const mqtt_e2e_options *options; /* of the receiver */
-    model_stream streams[MODEL_STREAMS];
+    const mqtt_e2e_options *options;     /* of the receiver */
+    model_stream streams[MODEL_STREAMS]; /* a new one stands where the one was that it drove out */
     size_t stream_count;
     uint8_t own[MQTT_E2E_STREAM_ID_SIZE];
     uint32_t next;                         /* counter of its next packet */
@@ -52,9 +52,6 @@ typedef struct {
     bool asking; /* for the time */
     mqtt_e2e_id asked;
     int64_t asked_at;
-    /* Where several streams are equally old, §4 leaves open which goes. This looks which did. */
-    bool (*present)(void *context, const uint8_t *id);
-    void *context;
 } model;
 
 /* A packet as its sender knows it. */
@@ -68,6 +65,10 @@ typedef struct {
     int64_t time;
     uint32_t inner_len;
     mqtt_e2e_id binding; /* of a reply */
+    /* Of a message sealed anew, kind 4: what it says of the first packet. */
+    mqtt_e2e_id first;
+    unsigned first_kind;
+    int64_t first_time;
 } model_packet;
 
 typedef struct {

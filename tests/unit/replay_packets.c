@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define TIME_MAX INT64_C(0xffffffffffff)
+#define AGAIN    4
 
 /* ---- What a packet says ---- */
 
@@ -20,7 +21,7 @@ static unsigned choose_kind(world *w)
         return MQTT_E2E_REPLY;
     if (n < 97)
         return MQTT_E2E_LASTING;
-    return 4 + world_pick(w, 252);
+    return 5 + world_pick(w, 251);
 }
 
 /* Times at which a verdict changes: those around the window's ends and the floors. */
@@ -100,6 +101,19 @@ static mqtt_e2e_id choose_binding(world *w)
     return id;
 }
 
+/* A message that is sealed anew: one of the last, or any; of the receiver's own too. */
+static const world_packet *choose_first(world *w)
+{
+    uint32_t count = (uint32_t)w->packet_count, last = count < 40 ? count : 40;
+    const world_packet *p;
+
+    if (count == 0)
+        return NULL;
+    p = &w->packets[count - 1 - world_pick(w, world_chance(w, 70) ? last : count)];
+    p = &w->packets[p->message];
+    return p->clear.kind == MQTT_E2E_MESSAGE || p->clear.kind == MQTT_E2E_LASTING ? p : NULL;
+}
+
 /* ---- Laying it out ---- */
 
 static void put(uint8_t *out, uint64_t value, size_t bytes)
@@ -135,18 +149,32 @@ static void seal(world *w, world_packet *p, size_t text_len)
     p->clear.len = 16 + text_len + 16;
 }
 
+/* What names another packet, before the payload. */
+static size_t write_prefix(world *w, world_packet *p)
+{
+    model_packet *clear = &p->clear;
+    uint8_t *out = p->text + 11;
+
+    if (clear->kind == MQTT_E2E_REPLY)
+        put_id(out, &clear->binding);
+    if (clear->kind != AGAIN)
+        return clear->kind == MQTT_E2E_REPLY ? 16 : 0;
+    if (world_chance(w, 2))
+        clear->first_kind = 1 + world_pick(w, 255);
+    put_id(out, &clear->first);
+    put(out + 16, (uint64_t)clear->first_time, 6);
+    out[22] = (uint8_t)clear->first_kind;
+    return 23;
+}
+
 static void write_text(world *w, world_packet *p)
 {
     model_packet *clear = &p->clear;
-    size_t len = 0, pad = world_pick(w, 9);
+    size_t prefix = write_prefix(w, p), len = prefix, pad = world_pick(w, 9);
 
-    if (clear->kind == MQTT_E2E_REPLY) {
-        put_id(p->text + 11, &clear->binding);
-        len = 16;
-    }
-    if (clear->kind == MQTT_E2E_REPLY && world_chance(w, 4)) { /* too short to name one */
-        len = world_pick(w, 16);
-        pad += 16 - len;
+    if (prefix > 0 && world_chance(w, 4)) { /* too short to name one */
+        len = world_pick(w, (uint32_t)prefix);
+        pad += prefix - len;
     } else if (world_chance(w, 60)) {
         size_t more = world_chance(w, 4) ? 40 + world_pick(w, 60) : world_pick(w, 20);
 
@@ -172,6 +200,7 @@ world_packet *world_new_packet(world *w)
     memset(p, 0, sizeof *p);
     p->clear.in_base = true;
     p->clear.authentic = true;
+    p->message = w->packet_count;
     return p;
 }
 
@@ -184,6 +213,28 @@ void world_keep(world *w, world_packet *p)
     if (p->clear.kind == MQTT_E2E_REPLY)
         world_tell(w, "    to %02x%02x counter %u", p->clear.binding.stream[0], p->clear.binding.stream[1],
                    p->clear.binding.counter);
+    if (p->clear.kind == AGAIN)
+        world_tell(w, "    again, first #%zu: %02x%02x counter %u, kind %u, time %+lld (now)", p->message,
+                   p->clear.first.stream[0], p->clear.first.stream[1], p->clear.first.counter,
+                   p->clear.first_kind, (long long)(p->clear.first_time - w->time));
+}
+
+static bool courier_seals_again(world *w, world_packet *p, const mqtt_e2e_topic *topic, int64_t now)
+{
+    model_packet *clear = &p->clear;
+    size_t len = world_pick(w, 20);
+
+    if (clear->topic == 0 || clear->first_time == 0)
+        return false;
+    clear->id = mqtt_e2e_own_stream(w->courier);
+    clear->time = now;
+    clear->inner_len = (uint32_t)(MQTT_E2E_AGAIN_SIZE + len);
+    world_bytes(w, p->text + 11 + MQTT_E2E_AGAIN_SIZE, len);
+    if (mqtt_e2e_seal_again(w->courier, topic, (mqtt_e2e_kind)clear->first_kind, &clear->first,
+                            clear->first_time, p->text + 11 + MQTT_E2E_AGAIN_SIZE, len, p->bytes,
+                            sizeof p->bytes, now, &clear->len) != MQTT_E2E_OK)
+        world_fail(w, "the courier does not seal anew");
+    return true;
 }
 
 /* The first sender seals in earnest. */
@@ -192,6 +243,8 @@ static bool courier_makes(world *w, world_packet *p)
     mqtt_e2e_topic topic = world_topic(p->clear.topic);
     int64_t now = w->time + w->senders[0].offset;
 
+    if (p->clear.kind == AGAIN)
+        return courier_seals_again(w, p, &topic, now);
     if (p->clear.topic == 0 || (p->clear.kind != MQTT_E2E_MESSAGE && p->clear.kind != MQTT_E2E_LASTING))
         return false;
     p->clear.id = mqtt_e2e_own_stream(w->courier);
@@ -219,6 +272,19 @@ static world_sender *choose_sender(world *w)
     return &w->senders[a < b ? a : b]; /* some talk more than others */
 }
 
+/* Whoever seals it anew: its sender, in the same run or a later one, or another who was given it to send. */
+static void name_first(world_packet *p, const world_packet *first)
+{
+    if (first == NULL)
+        return;
+    p->message = first->message;
+    p->clear.kind = AGAIN;
+    p->clear.topic = first->clear.topic;
+    p->clear.first = first->clear.id;
+    p->clear.first_kind = first->clear.kind;
+    p->clear.first_time = first->clear.time;
+}
+
 world_packet *world_make(world *w)
 {
     world_packet *p = world_new_packet(w);
@@ -226,6 +292,8 @@ world_packet *world_make(world *w)
 
     p->clear.kind = choose_kind(w);
     p->clear.topic = world_chance(w, 4) ? 0 : 1 + (int)world_pick(w, 9);
+    if (world_chance(w, 20))
+        name_first(p, choose_first(w));
     if (sender == w->senders) {
         if (!courier_makes(w, p))
             return NULL;
@@ -234,7 +302,8 @@ world_packet *world_make(world *w)
     }
     fill(w, p, sender);
     p->clear.binding = choose_binding(w);
-    if (p->clear.topic == 0 && world_chance(w, 50)) { /* a node that asks for the time */
+    if (p->clear.topic == 0 && p->clear.kind != AGAIN &&
+        world_chance(w, 50)) { /* a node that asks for the time */
         p->clear.kind = MQTT_E2E_REQUEST;
         p->clear.time = 0;
         p->text[0] = MQTT_E2E_REQUEST;

@@ -5,6 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- Messages sealed anew (§3): one message, whatever it is sealed in ---- */
+
+static bool again(const model_packet *p)
+{
+    return p->kind == 4;
+}
+
+static unsigned kind_of(const model_packet *p)
+{
+    return again(p) ? p->first_kind : p->kind;
+}
+
+static int64_t time_of(const model_packet *p)
+{
+    return again(p) ? p->first_time : p->time;
+}
+
 /* ---- Lasting messages (§3) ---- */
 
 /* Where the newest of a topic is remembered, or NULL: the memory is full. */
@@ -22,14 +39,15 @@ static int64_t *lasting_of(model *m, int topic)
 
 static bool hand_on_old(model *m, const model_packet *p, int64_t utc)
 {
-    int64_t *newest = p->kind == 3 && p->time != 0 ? lasting_of(m, p->topic) : NULL;
+    int64_t *newest = kind_of(p) == 3 && time_of(p) != 0 ? lasting_of(m, p->topic) : NULL;
 
-    if (newest == NULL || p->time <= *newest)
+    if (newest == NULL || time_of(p) <= *newest)
         return false;
-    *newest = p->time;
-    /* It enters no table. Were our clock set back, it might pass for new: so §4's promise asks for this floor. */
-    if (p->time < utc - m->options->clock_skew_ms && p->time > m->old_floor)
-        m->old_floor = p->time;
+    *newest = time_of(p);
+    /* It enters no table. Were our clock set back, or is it sealed anew, it might pass for new: so §4's promise asks for this
+     * floor. */
+    if ((again(p) || p->time < utc - m->options->clock_skew_ms) && time_of(p) > m->old_floor)
+        m->old_floor = time_of(p);
     return true;
 }
 
@@ -39,8 +57,8 @@ static void remember_lasting(model *m, const model_packet *p)
 
     if (newest == NULL)
         newest = &m->lasting_floor;
-    if (p->time > *newest)
-        *newest = p->time;
+    if (time_of(p) > *newest)
+        *newest = time_of(p);
 }
 
 /* ---- The rules of §4 ---- */
@@ -93,45 +111,72 @@ static mqtt_e2e_status rule_6(model *m, const model_packet *p, int64_t now_ms)
     return MQTT_E2E_UNASKED;
 }
 
+static mqtt_e2e_status rule_6_again(model *m, const model_packet *p)
+{
+    const model_stream *stream = model_find(m, p->first.stream);
+
+    if (p->inner_len < 23 || (p->first_kind != 0 && p->first_kind != 3) || p->first_time == 0)
+        return MQTT_E2E_MALFORMED;
+    if (model_same_stream(p->first.stream, m->own))
+        return MQTT_E2E_OWN;
+    return stream != NULL && seen(m, stream, p->first.counter) ? MQTT_E2E_REPLAY : MQTT_E2E_OK;
+}
+
 static model_verdict stale(int64_t by)
 {
     return (model_verdict){MQTT_E2E_STALE, by > 1 ? by : 1, false};
 }
 
+/* By how much a time is too early for a stream. */
+static int64_t below(model *m, const mqtt_e2e_id *id, int64_t time)
+{
+    const model_stream *stream = model_find(m, id->stream);
+
+    return (stream != NULL ? stream->floor : m->floor) + 1 - time;
+}
+
 static model_verdict rules_7_and_8(model *m, const model_packet *p, int64_t utc)
 {
-    int64_t skew = m->options->clock_skew_ms, lead = m->options->clock_lead_ms, floor = m->floor;
-    const model_stream *stream = model_find(m, p->id.stream);
+    int64_t skew = m->options->clock_skew_ms, latest = utc + m->options->clock_lead_ms, by, other;
 
     if (utc == 0)
         return (model_verdict){.status = MQTT_E2E_NO_CLOCK};
+    if (p->time > latest || time_of(p) > latest)
+        return (model_verdict){MQTT_E2E_FUTURE, (p->time > time_of(p) ? p->time : time_of(p)) - latest,
+                               false};
     if (p->time == 0 || p->time < utc - skew)
         return stale(utc - skew - p->time);
-    if (p->time > utc + lead)
-        return (model_verdict){MQTT_E2E_FUTURE, p->time - (utc + lead), false};
-    if (stream != NULL)
-        floor = stream->floor;
-    if (p->kind == 3 && m->old_floor > floor)
-        floor = m->old_floor;
-    return p->time <= floor ? stale(floor + 1 - p->time) : (model_verdict){.status = MQTT_E2E_OK};
+    by = below(m, &p->id, p->time);
+    other = again(p) ? below(m, &p->first, p->first_time) : by;
+    if (other > by)
+        by = other;
+    if (kind_of(p) == 3 && m->old_floor + 1 - time_of(p) > by)
+        by = m->old_floor + 1 - time_of(p);
+    return by > 0 ? stale(by) : (model_verdict){.status = MQTT_E2E_OK};
+}
+
+static void accept(model *m, const mqtt_e2e_id *id, int64_t time)
+{
+    model_stream *stream = model_find(m, id->stream);
+    bool known = stream != NULL;
+
+    if (!known)
+        stream = model_enter(m, id->stream);
+    accept_counter(stream, id->counter);
+    if (!known || id->counter > stream->highest)
+        stream->highest = id->counter;
+    if (time > stream->newest)
+        stream->newest = time;
+    memcpy(m->last, stream->id, sizeof m->last);
+    m->last_known = true;
 }
 
 static void rule_9(model *m, const model_packet *p)
 {
-    model_stream *stream = model_find(m, p->id.stream);
-    bool known = stream != NULL;
-
-    if (!known)
-        stream = model_enter(m, p->id.stream);
-
-    accept_counter(stream, p->id.counter);
-    if (!known || p->id.counter > stream->highest)
-        stream->highest = p->id.counter;
-    if (p->time > stream->newest)
-        stream->newest = p->time;
-    memcpy(m->last, stream->id, sizeof m->last);
-    m->last_known = true;
-    if (p->kind == 3)
+    if (again(p))
+        accept(m, &p->first, p->first_time);
+    accept(m, &p->id, p->time);
+    if (kind_of(p) == 3)
         remember_lasting(m, p);
 }
 
@@ -151,7 +196,7 @@ model_verdict model_open(model *m, const model_packet *p, int64_t now_ms)
         return (model_verdict){.status = MQTT_E2E_REPLAY};
     if (!p->authentic)
         return (model_verdict){.status = MQTT_E2E_FORGED};
-    if (p->kind > 3)
+    if (p->kind > 4)
         return (model_verdict){.status = MQTT_E2E_UNSUPPORTED};
     if (p->inner_len > p->len - 43)
         return (model_verdict){.status = MQTT_E2E_MALFORMED};
@@ -159,6 +204,8 @@ model_verdict model_open(model *m, const model_packet *p, int64_t now_ms)
         return (model_verdict){.status = MQTT_E2E_TIME_ASKED};
     if (p->kind == 2)
         verdict.status = rule_6(m, p, now_ms);
+    if (p->kind == 4)
+        verdict.status = rule_6_again(m, p);
     if (verdict.status == MQTT_E2E_OK)
         verdict = rules_7_and_8(m, p, utc);
     if (verdict.status == MQTT_E2E_STALE && hand_on_old(m, p, utc)) {

@@ -90,15 +90,6 @@ int64_t world_utc(const world *w)
 
 /* ---- A history ---- */
 
-static bool present(void *context, const uint8_t *id)
-{
-    const world *w = context;
-    mqtt_e2e_id highest;
-    int64_t newest;
-
-    return mqtt_e2e_last_seen(w->receiver, id, &highest, &newest);
-}
-
 static void set_up_senders(world *w)
 {
     static const uint32_t counts[] = {1, 2, 4, 12, 40, WORLD_SENDERS};
@@ -141,8 +132,6 @@ static void set_up(world *w, const world_step *setup)
                       w->time) != MQTT_E2E_OK)
         world_fail(w, "the courier does not start");
     set_up_senders(w);
-    w->model.present = present;
-    w->model.context = w;
     world_start(w, NULL, 0, false);
 }
 

@@ -33,6 +33,8 @@ typedef struct {
     uint8_t bytes[WORLD_ROOM];
     model_packet clear;
     uint8_t text[WORLD_ROOM];
+    size_t message; /* number of the message's first packet: its own, unless the message was sealed anew */
+    /* Of the message, told at its first packet: */
     bool handed_on;            /* by a receiver that remembers */
     bool handed_on_by_earlier; /* by one that started anew since, without its state */
     int64_t handed_on_at;      /* UTC, the latest, by the receiver's clock */
@@ -56,8 +58,8 @@ typedef struct {
     int64_t topic_newest[MODEL_TOPICS]; /* of all lasting messages handed on */
     mqtt_e2e_id asked[4], asked_time;
     size_t asked_count;
-    uint32_t counts[MQTT_E2E_CAUSES];            /* since the receiver started */
-    size_t outcomes[MQTT_E2E_TIME_SET + 1], old; /* of all packets */
+    uint32_t counts[MQTT_E2E_CAUSES];                   /* since the receiver started */
+    size_t outcomes[MQTT_E2E_TIME_SET + 1], old, again; /* of all packets */
     const world_step *step;
     size_t drawn;
     FILE *tell;

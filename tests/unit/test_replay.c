@@ -210,7 +210,7 @@ static size_t cut_down(const mqtt_e2e_crypto *crypto, size_t count)
 
 static void run_histories(const mqtt_e2e_crypto *crypto, size_t total)
 {
-    size_t outcomes[MQTT_E2E_TIME_SET + 1] = {0}, old = 0;
+    size_t outcomes[MQTT_E2E_TIME_SET + 1] = {0}, old = 0, again = 0;
 
     for (size_t done = 0; done < total; done += HISTORY) {
         size_t took;
@@ -220,6 +220,7 @@ static void run_histories(const mqtt_e2e_crypto *crypto, size_t total)
             draw(&steps[i]);
         took = world_run(&the_world, crypto, &setup, steps, HISTORY, NULL);
         old += the_world.old;
+        again += the_world.again;
         for (size_t i = 0; i <= MQTT_E2E_TIME_SET; i++)
             outcomes[i] += the_world.outcomes[i];
         if (took == 0)
@@ -237,7 +238,7 @@ static void run_histories(const mqtt_e2e_crypto *crypto, size_t total)
     for (size_t i = 0; i <= MQTT_E2E_TIME_SET; i++)
         if (i < MQTT_E2E_CAUSES || i >= MQTT_E2E_TIME_ASKED)
             printf(" %s %zu", mqtt_e2e_status_text((mqtt_e2e_status)i), outcomes[i]);
-    printf(", old %zu\n", old);
+    printf(", old %zu, sealed anew %zu\n", old, again);
 }
 
 /* MQTT_E2E_FEWER is set where all is much slower. */
