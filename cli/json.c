@@ -76,6 +76,12 @@ static void put_header(json_t *object, mqtt_e2e_status status, const mqtt_e2e_me
         put_stream(object, "stream", &message->id);
         put(object, "counter", json_integer(message->id.counter));
     }
+    if (message->again && knows_id(status)) {
+        put(object, "again", json_true());
+        put_stream(object, "first_stream", &message->first);
+        put(object, "first_counter", json_integer(message->first.counter));
+        put(object, "first_time", json_integer(message->first_time));
+    }
     if (status == MQTT_E2E_STALE || status == MQTT_E2E_FUTURE)
         put(object, "off_by_ms", json_integer(message->off_by_ms));
 }

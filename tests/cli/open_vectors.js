@@ -11,6 +11,7 @@ const path = require('path');
 const program = process.argv[2];
 const read = (name) => JSON.parse(fs.readFileSync(path.join(__dirname, '..', 'vectors', name), 'utf8'));
 const kinds = ['message', 'request', 'reply', 'lasting'];
+const FIRST = 2 * 23; // digits of what a message sealed anew has before its payload
 const keyFile = path.join(process.cwd(), 'vectors.key');
 let lines = 0;
 let wrong = 0;
@@ -34,7 +35,7 @@ function same(where, got, expected) {
 // As `open` prints it. A refusal's topic, stream and time are looked at where the vectors tell them.
 function printed(expect) {
     const ok = ['accepted', 'time_asked'].includes(expect.status);
-    const hex = expect.payload;
+    const hex = expect.again ? expect.payload.slice(FIRST) : expect.payload;
     return {
         status: ok ? 'ok' : expect.status.replace(' ', '_'),
         topic: expect.topic,
@@ -44,6 +45,10 @@ function printed(expect) {
         counter: expect.counter,
         off_by_ms: expect.off_by_ms,
         old: expect.old || undefined,
+        again: expect.again,
+        first_stream: expect.first_stream,
+        first_counter: expect.first_counter,
+        first_time: expect.first_time,
         time_request: expect.status === 'time_asked' || undefined,
         payload_hex: ok ? hex : undefined,
         padding: ok ? expect.padding : undefined,
@@ -76,8 +81,9 @@ for (const p of read('packets.json').packets) {
     if (!wire || !p.packet || p.time < 1 || p.time >= 2 ** 48 || p.kind === 2) continue;
     const got = open(p.key, ['--now', p.time], `${wire} ${p.packet.toUpperCase()}\n`)[0];
     same(`packet '${p.about}'`, got, {
-        status: 'ok', topic: p.topic, kind: kinds[p.kind], time: p.time, stream: p.stream, counter: p.counter,
-        payload_hex: p.payload, padding: p.inner.length / 2 - 11 - p.payload.length / 2,
+        status: 'ok', topic: p.topic, kind: kinds[p.first?.kind ?? p.kind], time: p.time, stream: p.stream, counter: p.counter,
+        payload_hex: p.body ?? p.payload, again: p.first && true, first_stream: p.first?.stream,
+        first_counter: p.first?.counter, first_time: p.first?.time, padding: p.inner.length / 2 - 11 - p.payload.length / 2,
     });
     packets++;
 }

@@ -159,8 +159,10 @@ static size_t write_prefix(world *w, world_packet *p)
         put_id(out, &clear->binding);
     if (clear->kind != AGAIN)
         return clear->kind == MQTT_E2E_REPLY ? 16 : 0;
-    if (world_chance(w, 2))
-        clear->first_kind = 1 + world_pick(w, 255);
+    if (world_chance(
+            w,
+            2)) /* neither 0 nor 3: who holds the key, and lies so that it is accepted, gets what he asks for */
+        clear->first_kind = world_chance(w, 50) ? 1 + world_pick(w, 2) : 4 + world_pick(w, 252);
     put_id(out, &clear->first);
     put(out + 16, (uint64_t)clear->first_time, 6);
     out[22] = (uint8_t)clear->first_kind;

@@ -7,6 +7,7 @@
 
 #include "packet.h"
 
+#define AGAIN   4   /* kind */
 #define TRIP_MS 400 /* of a question for the time */
 #define ROOM    (MQTT_E2E_OVERHEAD + 65535)
 
@@ -17,9 +18,10 @@ static char wire[2048], reply_wire[256];
 typedef struct {
     const vector_packet *vector;
     const mqtt_e2e_crypto *crypto;
-    uint8_t *payload;    /* as on the wire: of a reply with its binding */
-    mqtt_e2e_id id;      /* of the packet */
-    mqtt_e2e_id request; /* of a reply: what its payload names */
+    uint8_t *payload;  /* as on the wire: of a reply with its binding */
+    mqtt_e2e_id id;    /* of the packet */
+    mqtt_e2e_id named; /* of a reply, or sealed anew: what its payload names */
+    size_t prefix;     /* bytes with which it does */
     bool time_request, time_reply;
 } scene;
 
@@ -41,8 +43,9 @@ static scene set_scene(const mqtt_e2e_crypto *crypto, const vector_packet *v)
         s.payload = check_alloc(v->payload.len);
         memcpy(s.payload, v->payload.whole.data, v->payload.len);
     }
-    if (v->kind == MQTT_E2E_REPLY)
-        e2e_packet_get_id(s.payload, &s.request);
+    s.prefix = v->kind == AGAIN ? MQTT_E2E_AGAIN_SIZE : v->kind == MQTT_E2E_REPLY ? MQTT_E2E_BINDING_SIZE : 0;
+    if (s.prefix > 0)
+        e2e_packet_get_id(s.payload, &s.named);
     s.time_request = strcmp(v->topic, "~time") == 0;
     s.time_reply = strcmp(v->about, "time reply") == 0;
     return s;
@@ -55,13 +58,23 @@ static mqtt_e2e_topic prepare(mqtt_e2e_session *session, const scene *s, char na
     bool to_reply_topic = strncmp(s->vector->topic, "~reply/", 7) == 0;
     mqtt_e2e_status status =
         to_reply_topic
-            ? mqtt_e2e_reply_topic(session, s->request.stream, name, reply_wire, sizeof reply_wire, &topic)
+            ? mqtt_e2e_reply_topic(session, s->named.stream, name, reply_wire, sizeof reply_wire, &topic)
             : mqtt_e2e_hide(session, s->vector->topic, wire, sizeof wire, &topic);
 
     if (status != MQTT_E2E_OK)
         fail_msg("%s: %s: %s", s->crypto->name, s->vector->about, mqtt_e2e_status_text(status));
     assert_string_equal(topic.name, s->vector->topic);
     return topic;
+}
+
+static mqtt_e2e_kind first_kind(const scene *s)
+{
+    return (mqtt_e2e_kind)s->payload[MQTT_E2E_AGAIN_SIZE - 1];
+}
+
+static int64_t first_time(const scene *s)
+{
+    return e2e_packet_get_time(s->payload + MQTT_E2E_BINDING_SIZE);
 }
 
 static mqtt_e2e_status seal(mqtt_e2e_session *session, const scene *s, const mqtt_e2e_topic *topic,
@@ -74,13 +87,17 @@ static mqtt_e2e_status seal(mqtt_e2e_session *session, const scene *s, const mqt
     if (s->time_request)
         return mqtt_e2e_time_request(session, topic, packet, sizeof packet, 1000, len);
     if (s->time_reply)
-        return mqtt_e2e_time_reply(session, topic, &s->request, packet, sizeof packet, v->time, &last, len);
+        return mqtt_e2e_time_reply(session, topic, &s->named, packet, sizeof packet, v->time, &last, len);
     if (v->kind == MQTT_E2E_REQUEST)
         return mqtt_e2e_request(session, topic, s->payload, v->payload.len, packet, sizeof packet, v->time, 0,
                                 len, &request);
     if (v->kind == MQTT_E2E_REPLY)
-        return mqtt_e2e_reply(session, topic, &s->request, s->payload + MQTT_E2E_BINDING_SIZE,
+        return mqtt_e2e_reply(session, topic, &s->named, s->payload + MQTT_E2E_BINDING_SIZE,
                               v->payload.len - MQTT_E2E_BINDING_SIZE, packet, sizeof packet, v->time, len);
+    if (v->kind == AGAIN)
+        return mqtt_e2e_seal_again(session, topic, first_kind(s), &s->named, first_time(s),
+                                   s->payload + s->prefix, v->payload.len - s->prefix, packet, sizeof packet,
+                                   v->time, len);
     return mqtt_e2e_seal(session, topic, (mqtt_e2e_kind)v->kind, s->payload, v->payload.len, packet,
                          sizeof packet, v->time, len);
 }
@@ -120,7 +137,7 @@ static void ask(mqtt_e2e_session *session, const scene *s, int64_t now_ms)
     mqtt_e2e_id own = session->own, request;
     size_t len;
 
-    session->own = s->request;
+    session->own = s->named;
     assert_int_equal(mqtt_e2e_hide(session, s->time_reply ? "~time" : "q", wire, sizeof wire, &topic),
                      MQTT_E2E_OK);
     if (s->time_reply)
@@ -137,17 +154,21 @@ static void ask(mqtt_e2e_session *session, const scene *s, int64_t now_ms)
 static void check_message(const scene *s, const mqtt_e2e_message *m, size_t len)
 {
     const vector_packet *v = s->vector;
-    size_t binding = v->kind == MQTT_E2E_REPLY ? MQTT_E2E_BINDING_SIZE : 0;
+    bool again = v->kind == AGAIN;
+    mqtt_e2e_kind kind = again ? first_kind(s) : (mqtt_e2e_kind)v->kind;
 
     check_bytes(s->crypto, v->about, "payload", m->payload.data, m->payload.len,
-                (mqtt_e2e_bytes){s->payload + binding, v->payload.len - binding});
+                (mqtt_e2e_bytes){s->payload + s->prefix, v->payload.len - s->prefix});
     check_bytes(s->crypto, v->about, "topic", m->topic.data, m->topic.len,
                 (mqtt_e2e_bytes){v->topic, strlen(v->topic)});
-    if ((int)m->kind != v->kind || m->time != v->time || m->old || !e2e_packet_same_id(&m->id, &s->id) ||
+    if (m->kind != kind || m->time != v->time || m->old || !e2e_packet_same_id(&m->id, &s->id) ||
         m->padding != len - MQTT_E2E_OVERHEAD - v->payload.len)
         check_wrong("%s: %s: kind, time, id, old or padding", s->crypto->name, v->about);
-    if (binding > 0 && !e2e_packet_same_id(&m->request, &s->request))
+    if (v->kind == MQTT_E2E_REPLY && !e2e_packet_same_id(&m->request, &s->named))
         check_wrong("%s: %s: request", s->crypto->name, v->about);
+    if (m->again != again || m->first_time != (again ? first_time(s) : v->time) ||
+        (again && !e2e_packet_same_id(&m->first, &s->named)))
+        check_wrong("%s: %s: first packet", s->crypto->name, v->about);
 }
 
 /* Opens what is in `packet`, in place or not. */

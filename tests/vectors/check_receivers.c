@@ -45,7 +45,7 @@ static int64_t clock_of(const run *r, const vector_step *step)
 
 static void check_accepted(run *r, const vector_expect *e, const mqtt_e2e_message *m)
 {
-    size_t binding = e->kind == MQTT_E2E_REPLY ? MQTT_E2E_BINDING_SIZE : 0;
+    size_t binding = e->again ? MQTT_E2E_AGAIN_SIZE : e->kind == MQTT_E2E_REPLY ? MQTT_E2E_BINDING_SIZE : 0;
     const uint8_t *payload = e->payload.data;
 
     check_bytes(r->crypto, r->about, "stream", m->id.stream, sizeof m->id.stream, e->stream);
@@ -56,12 +56,14 @@ static void check_accepted(run *r, const vector_expect *e, const mqtt_e2e_messag
     if ((int)m->kind != e->kind || m->time != e->time || m->id.counter != e->counter ||
         m->padding != e->padding)
         check_wrong("%s: %s: kind, time, counter or padding", r->crypto->name, r->about);
-    if (m->old != e->old)
-        check_wrong("%s: %s: old is %d", r->crypto->name, r->about, m->old);
+    if (m->old != e->old || m->again != e->again)
+        check_wrong("%s: %s: old is %d, again %d", r->crypto->name, r->about, m->old, m->again);
     if (binding > 0) {
-        uint8_t request[MQTT_E2E_BINDING_SIZE];
-        e2e_packet_put_id(request, &m->request);
-        check_bytes(r->crypto, r->about, "binding", request, binding, (mqtt_e2e_bytes){payload, binding});
+        uint8_t named[MQTT_E2E_AGAIN_SIZE];
+        e2e_packet_put_id(named, m->again ? &m->first : &m->request);
+        e2e_packet_put_time(named + MQTT_E2E_BINDING_SIZE, m->first_time);
+        named[MQTT_E2E_AGAIN_SIZE - 1] = (uint8_t)m->kind;
+        check_bytes(r->crypto, r->about, "named packet", named, binding, (mqtt_e2e_bytes){payload, binding});
     }
 }
 

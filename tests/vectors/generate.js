@@ -14,7 +14,7 @@ const { packets, padmeTable, example } = require('./lib/make_packets');
 const topics = require('./lib/make_topics');
 const knownAnswers = require('./lib/known_answers');
 
-const SCENARIOS = ['order', 'window', 'table', 'clock', 'asked', 'traffic'];
+const SCENARIOS = ['order', 'window', 'table', 'clock', 'asked', 'again', 'traffic'];
 
 function refusals() {
   const scenarios = SCENARIOS.flatMap((name) => require(`./lib/scenarios_${name}`)()).map((script) => script.json());

@@ -154,7 +154,7 @@ function expectation(e) {
   if (e.status !== 'accepted') return struct(fields);
   return struct({
     ...fields, topic: text(e.topic), kind: e.kind, time: int64(e.time), stream: runOfHex(e.stream),
-    counter: `${e.counter}u`, payload: runOfHex(e.payload), padding: e.padding, old: e.old ?? false,
+    counter: `${e.counter}u`, payload: runOfHex(e.payload), padding: e.padding, old: e.old ?? false, again: e.again ?? false,
   });
 }
 

@@ -109,9 +109,10 @@ typedef struct {
     int64_t time;
     mqtt_e2e_bytes stream;
     uint32_t counter;
-    mqtt_e2e_bytes payload; /* of a reply: with its binding */
+    mqtt_e2e_bytes
+        payload; /* of a reply: with its binding; of a message sealed anew: with its first packet's name */
     size_t padding;
-    bool old;
+    bool old, again;
     int64_t clock_ms; /* TIME_SET */
 } vector_expect;
 

@@ -4,7 +4,7 @@
 
 const { bytes, fromHex, hex, join, b64u, be, sha256, seeded } = require('./bytes');
 const { schedule, streamId } = require('./keys');
-const { KIND, padme, seal } = require('./packet');
+const { KIND, padme, firstBytes, seal } = require('./packet');
 const { wireTopic, syntheticIv, padded, token } = require('./topics');
 const { KEY16, KEY32, TOPIC, NOW } = require('./script');
 
@@ -50,7 +50,7 @@ function byField(key) {
   const topics = ['a', 'a//b', '/a', 'a/', 'Küche/台所', 'x'.repeat(100), 'a/b/c/d/e/f/g/h', '$SYS/x', 'a/~x', 'a b/c'];
   return [
     ...counters.map((counter) => packet(`counter ${counter}`, { key, counter })),
-    ...Object.entries(KIND).map(([name, kind]) => packet(`kind: ${name}`, { key, kind, length: 30 })),
+    ...Object.entries(KIND).filter(([name]) => name !== 'again').map(([name, kind]) => packet(`kind: ${name}`, { key, kind, length: 30 })),
     ...[1, NOW, 2 ** 32, 2 ** 47, 2 ** 48 - 1].map((time) => packet(`time ${time}`, { key, time })),
     ...topics.map((topic, n) => packet(`topic ${n}`, { key, topic, payload: bytes('ping') })),
     packet('stream of zeros', { key, stream: Buffer.alloc(12), counter: 2 ** 31 + 1 }),
@@ -84,13 +84,35 @@ function byRequest(key) {
   ];
 }
 
+// §3: what was sealed before, sealed anew.
+function byAgain(key) {
+  const first = streamId(schedule(fromHex(key)), { ...STREAM, R: seeded('packets: an earlier run', 32) });
+  const again = (about, { body = bytes('21'), ...more } = {}, message = {}) => {
+    const names = { stream: first, counter: 7, time: NOW - 3600000, kind: KIND.message, ...more };
+    return {
+      ...packet(`again: ${about}`, { key, kind: KIND.again, payload: join(firstBytes(names), body), ...message }),
+      first: { ...names, stream: hex(names.stream) },
+      body: hex(body),
+    };
+  };
+  return [
+    again('a message of an hour ago'), again('a lasting one', { kind: KIND.lasting }),
+    again('of the same stream', { stream: streamId(schedule(fromHex(key)), STREAM), counter: 0 }, { counter: 1 }),
+    again('empty', { body: Buffer.alloc(0) }), again('empty, pad 0', { body: Buffer.alloc(0) }, { padSize: 0 }),
+    again('50 bytes with what it names', { body: seeded('again', 27) }),
+    again('51 bytes with what it names', { body: seeded('again', 28) }),
+    again('100 bytes, padme', { body: seeded('again', 77) }, { usePadme: true }),
+    again('the first ever', { counter: 0, time: 1 }), again('the last counter', { counter: 2 ** 32 - 2 }),
+  ];
+}
+
 function packets() {
   return {
     about: 'Sealed packets: PROTOCOL.md §3 and §6.',
     from_stream: { R: hex(STREAM.R), time: STREAM.time, hint: hex(STREAM.hint) },
     packets: [KEY16, KEY32].flatMap((key) => {
       const own = hex(streamId(schedule(fromHex(key)), STREAM));
-      return [...byShape(key), ...byField(key), ...byRequest(key)].map((entry) =>
+      return [...byShape(key), ...byField(key), ...byRequest(key), ...byAgain(key)].map((entry) =>
         ({ ...entry, from_stream: entry.stream === own }));
     }),
   };

@@ -10,7 +10,7 @@ const TAG = 16;
 const INNER = 11; // kind, time, length
 const OVERHEAD = HEADER + INNER + TAG;
 
-const KIND = { message: 0, request: 1, reply: 2, lasting: 3 };
+const KIND = { message: 0, request: 1, reply: 2, lasting: 3, again: 4 };
 
 // Padmé, as the PURBs paper writes it: keep the top bits of the length, round the others up.
 function padme(length) {
@@ -32,6 +32,9 @@ function innerText({ kind, time, payload, padSize = 0, usePadme = false, claimed
   const padding = paddedLength(payload.length, padSize, usePadme) - payload.length;
   return join(be(kind, 1), be(time, 6), be(claimed, 4), payload, Buffer.alloc(padding));
 }
+
+// What a message sealed anew has before its own payload: its first packet.
+const firstBytes = ({ stream, counter, time, kind }) => join(stream, be(counter, 4), be(time, 6), be(kind, 1));
 
 const nonceOf = (stream, counter) => join(stream.subarray(0, 8), xor(stream.subarray(8), be(counter, 4)));
 
@@ -84,4 +87,6 @@ function parseInner(inner) {
   };
 }
 
-module.exports = { OVERHEAD, KIND, padme, innerText, seal, sealInner, maskOf, unmask, open, parseInner };
+module.exports = {
+  OVERHEAD, KIND, padme, innerText, firstBytes, seal, sealInner, maskOf, unmask, open, parseInner,
+};

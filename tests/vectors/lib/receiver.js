@@ -3,12 +3,13 @@
 // The receiver of §4 as plainly as it can be written: every stream remembers every counter that it accepted, so
 // the window decides only what is refused for age. Nothing here is meant to be fast or small.
 
-const { hex, b64u, be, join } = require('./bytes');
+const { hex, b64u, be, fromBe, join } = require('./bytes');
 const { schedule, streamId } = require('./keys');
 const { OVERHEAD, KIND, unmask, open, parseInner } = require('./packet');
 const { logicalTopic } = require('./topics');
 
 const BINDING = 16; // stream id and counter of the request that a reply answers
+const FIRST = 23; // stream id, counter, time and kind of the first packet of a message sealed anew
 const TIME_REPLY_WITHIN = 4000;
 
 class Receiver {
@@ -76,7 +77,7 @@ class Receiver {
     if (inner === null) return { status: 'forged' }; // 4
 
     const text = parseInner(inner);
-    if (text.kind > KIND.lasting) return { status: 'unsupported' }; // 5
+    if (text.kind > KIND.again) return { status: 'unsupported' }; // 5
     if (text.length > text.room) return { status: 'malformed' };
     const payload = text.rest.subarray(0, text.length);
     const message = {
@@ -90,12 +91,30 @@ class Receiver {
       if (this.timeRequest?.binding === binding) return this.takeTime(message, mono);
       if (!this.isOpen(binding, now)) return { status: 'unasked' };
     }
-    const refusal = this.refuseByClock(text.time, now) ?? this.refuseByFloor(text.time, known) // 7, 8
-      ?? this.refuseAfterSetback(message);
+    if (text.kind === KIND.again) {
+      const status = this.readFirst(payload, message);
+      if (status !== null) return { status };
+    }
+    const refusal = this.refuseByClock(message, now) ?? this.refuseByFloor(message); // 7, 8
     if (refusal) return this.oldLasting(message, refusal, now) ?? refusal;
-    this.proveNew(packet); // 9
-    this.accept(message, known);
+    this.proveNew(packet, message); // 9
+    if (message.again) this.accept({ stream: message.first_stream, counter: message.first_counter, time: timeOf(message) });
+    this.accept(message);
+    if (message.kind === KIND.lasting) this.rememberLasting(message);
     return message;
+  }
+
+  // The first packet of a message that was sealed anew. Returns why it is refused, or null.
+  readFirst(payload, message) {
+    if (payload.length < FIRST) return 'malformed';
+    const [stream, counter, time, kind] = [[0, 12], [12, 16], [16, 22], [22, 23]].map(([a, b]) => payload.subarray(a, b));
+    if (![KIND.message, KIND.lasting].includes(fromBe(kind)) || fromBe(time) === 0) return 'malformed';
+    Object.assign(message, {
+      kind: fromBe(kind), again: true, first_stream: hex(stream), first_counter: fromBe(counter), first_time: fromBe(time),
+    });
+    if (stream.equals(this.own)) return 'own';
+    const known = this.table.get(hex(stream));
+    return known && this.alreadySeen(known, fromBe(counter)) ? 'replay' : null;
   }
 
   alreadySeen(stream, counter) {
@@ -107,56 +126,59 @@ class Receiver {
     return ends !== undefined && (now === null || now < ends);
   }
 
-  refuseByClock(time, now) {
+  refuseByClock(message, now) {
     if (now === null) return { status: 'no_clock' };
     const earliest = now - this.setup.clock_skew_ms;
     const latest = now + this.setup.clock_lead_ms;
-    if (time < earliest) return { status: 'stale', off_by_ms: earliest - time };
-    if (time > latest) return { status: 'future', off_by_ms: time - latest };
+    const newer = Math.max(message.time, timeOf(message));
+    if (newer > latest) return { status: 'future', off_by_ms: newer - latest };
+    if (message.time < earliest) return { status: 'stale', off_by_ms: earliest - message.time };
     return null;
   }
 
-  refuseByFloor(time, known) {
-    const floor = known ? known.ownFloor : this.floor;
-    return time <= floor ? { status: 'stale', off_by_ms: floor + 1 - time } : null;
-  }
-
-  // §8: what was handed on as old is in no table. It can pass as new only after the clock was set back.
-  refuseAfterSetback({ kind, time }) {
-    if (kind !== KIND.lasting || time > this.newestOld) return null;
-    return { status: 'stale', off_by_ms: this.newestOld + 1 - time };
+  // §8: what was handed on as old is in no table. It could pass as new after the clock was set back, or sealed anew.
+  refuseByFloor(message) {
+    const floorOf = (stream) => this.table.get(stream)?.ownFloor ?? this.floor;
+    const below = [floorOf(message.stream) - message.time];
+    if (message.again) below.push(floorOf(message.first_stream) - message.first_time);
+    if (message.kind === KIND.lasting) below.push(this.newestOld - timeOf(message));
+    return Math.max(...below) >= 0 ? { status: 'stale', off_by_ms: Math.max(...below) + 1 } : null;
   }
 
   // The exception for lasting messages (§3): state stays as it is, but for the topic's newest time.
   oldLasting(message, refusal, now) {
     if (message.kind !== KIND.lasting || refusal.status !== 'stale') return null;
     const newest = this.lastLasting.get(message.topic);
-    if (newest !== undefined && message.time <= newest) return null;
-    if (message.time === 0 || !this.rememberLasting(message)) return null;
-    if (this.refuseByClock(message.time, now)) this.newestOld = Math.max(this.newestOld, message.time);
+    const time = timeOf(message);
+    if (newest !== undefined && time <= newest) return null;
+    if (time === 0 || !this.rememberLasting(message)) return null;
+    if (message.again || this.refuseByClock(message, now)) this.newestOld = Math.max(this.newestOld, time);
     return { ...message, old: true, off_by_ms: refusal.off_by_ms };
   }
 
-  rememberLasting({ topic, time }) {
+  rememberLasting(message) {
+    const { topic } = message;
+    const time = timeOf(message);
     const newest = this.lastLasting.get(topic);
     if (newest === undefined && this.lastLasting.size >= this.setup.lasting_topics) return false;
     this.lastLasting.set(topic, Math.max(newest ?? time, time));
     return true;
   }
 
-  // What the protocol promises: no packet is accepted twice.
-  proveNew(packet) {
-    if (this.everAccepted.has(hex(packet))) throw new Error(`${hex(packet)} accepted twice: the protocol is broken`);
-    this.everAccepted.add(hex(packet));
+  // What the protocol promises: no packet is accepted twice, and no message, whichever packet it comes in.
+  proveNew(packet, m) {
+    const name = m.again ? `${m.first_stream} ${m.first_counter} ${m.first_time}` : `${m.stream} ${m.counter} ${m.time}`;
+    for (const what of [hex(packet), name]) {
+      if (this.everAccepted.has(what)) throw new Error(`${what} accepted twice: the protocol is broken`);
+      this.everAccepted.add(what);
+    }
   }
 
-  accept(message, known) {
-    const { stream, counter, time } = message;
-    const entry = known ?? this.enter(stream, { full: false, accepted: new Set(), highest: counter, newest: time });
+  accept({ stream, counter, time }) {
+    const entry = this.table.get(stream) ?? this.enter(stream, { full: false, accepted: new Set(), highest: counter, newest: time });
     entry.accepted.add(counter);
     entry.highest = Math.max(entry.highest, counter);
     entry.newest = Math.max(entry.newest, time);
-    if (message.kind === KIND.lasting) this.rememberLasting(message);
   }
 
   // The floor rises before the new stream takes it as its own.
@@ -192,6 +214,9 @@ class Receiver {
     return { status: 'time_set', time: message.time, clock_ms: clock };
   }
 }
+
+// A message keeps the time of its first packet.
+const timeOf = (message) => (message.again ? message.first_time : message.time);
 
 function isTimeRequest({ topic, kind, time, payload }) {
   return topic === '~time' && kind === KIND.request && time === 0 && payload === '';

@@ -147,7 +147,8 @@ function notQuiteTime() {
   for (const near of ['~time/', 'time', '~time/x', '~times', '~Time']) {
     s.receive('stale', s.packet(a, 0, { topic: near, ...like }), { topic: near, about: near });
   }
-  s.receive('unsupported', s.packet(a, 0, { topic, ...like, kind: 4 }), { topic });
+  s.receive('malformed', s.packet(a, 0, { topic, ...like, kind: KIND.again }), { topic, about: 'an empty one sealed anew' });
+  s.receive('unsupported', s.packet(a, 0, { topic, ...like, kind: 5 }), { topic });
   s.receive('malformed', s.packet(a, 0, { topic, ...like, claimed: 1 }), { topic });
   s.receive('accepted', s.packet(a, 0));
   return s;

@@ -94,7 +94,7 @@ function noClock() {
   s.receive('no_clock', s.packet(a, 0, { time: 2 ** 48 - 1 }), { about: 'before future' });
   s.receive('no_clock', s.packet(a, 0, { kind: KIND.lasting }));
   s.receive('no_clock', s.packet(a, 0, { kind: KIND.request }));
-  s.receive('unsupported', s.packet(a, 0, { kind: 4 }), { about: 'rule 5 comes first' });
+  s.receive('unsupported', s.packet(a, 0, { kind: 5 }), { about: 'rule 5 comes first' });
   s.receive('malformed', s.packet(a, 0, { claimed: 50 }), { about: 'rule 5 comes first' });
   s.receive('malformed', s.packet(a, 0, { kind: KIND.reply }), { about: 'rule 6 comes first' });
   s.receive('unasked', s.reply(a, 0, Buffer.alloc(16)), { topic: s.receiver.replyTopic(), about: 'rule 6 comes first' });

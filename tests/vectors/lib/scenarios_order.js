@@ -130,9 +130,9 @@ function inner(name, options) {
   const s = new Script(name, options);
   const a = s.sender('a');
   const long = s.now - 60 * MINUTE;
-  for (const kind of [4, 5, 127, 128, 255]) s.receive('unsupported', s.packet(a, 0, { kind }), { about: `kind ${kind}` });
-  s.receive('unsupported', s.packet(a, 0, { kind: 4, claimed: 99 }), { about: 'before length too large' });
-  s.receive('unsupported', s.packet(a, 0, { kind: 4, time: long }), { about: 'before rule 7: stale' });
+  for (const kind of [5, 6, 127, 128, 255]) s.receive('unsupported', s.packet(a, 0, { kind }), { about: `kind ${kind}` });
+  s.receive('unsupported', s.packet(a, 0, { kind: 5, claimed: 99 }), { about: 'before length too large' });
+  s.receive('unsupported', s.packet(a, 0, { kind: 5, time: long }), { about: 'before rule 7: stale' });
   const payload = seeded('payload', 20);
   const shapes = [
     ['accepted', 20, 0, 'length exact'], ['malformed', 21, 0, 'one too large'], ['malformed', 2 ** 32 - 1, 0, '2^32-1'],

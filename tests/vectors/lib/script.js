@@ -5,7 +5,7 @@
 
 const { bytes, fromHex, hex, join, be, seeded } = require('./bytes');
 const { schedule } = require('./keys');
-const { KIND, seal } = require('./packet');
+const { KIND, firstBytes, seal } = require('./packet');
 const { wireTopic } = require('./topics');
 const { Receiver } = require('./receiver');
 
@@ -60,6 +60,12 @@ class Script {
   reply(stream, counter, binding, message = {}) {
     const payload = join(binding, bytes(message.body ?? 'yes'));
     return this.packet(stream, counter, { topic: this.receiver.replyTopic(), kind: KIND.reply, payload, ...message });
+  }
+
+  // `first` is {stream, counter, time, kind} of the first packet, which the receiver may have had or not.
+  again(stream, counter, first, message = {}) {
+    const payload = join(firstBytes({ kind: KIND.message, ...first }), bytes(message.body ?? `${first.counter}`));
+    return this.packet(stream, counter, { kind: KIND.again, payload, ...message });
   }
 
   wire(topic) {
