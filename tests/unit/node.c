@@ -52,6 +52,18 @@ mqtt_e2e_status node_seal(node *n, const char *topic, mqtt_e2e_kind kind, const 
                          &p->len);
 }
 
+mqtt_e2e_status node_seal_again(node *n, const char *topic, mqtt_e2e_kind kind, const mqtt_e2e_id *first,
+                                int64_t first_ms, const char *text, int64_t now_ms, packet *p)
+{
+    mqtt_e2e_topic prepared;
+    mqtt_e2e_status status = mqtt_e2e_hide(n->session, topic, p->wire, sizeof p->wire, &prepared);
+
+    if (status != MQTT_E2E_OK)
+        return status;
+    return mqtt_e2e_seal_again(n->session, &prepared, kind, first, first_ms, text, strlen(text), p->bytes,
+                               sizeof p->bytes, now_ms, &p->len);
+}
+
 mqtt_e2e_status node_ask(node *n, const char *topic, const char *text, int64_t now_ms, uint32_t timeout_ms,
                          packet *p, mqtt_e2e_id *request)
 {

@@ -35,6 +35,9 @@ void node_stop(node *n);
 /* Seals `text` on `topic`; the status of hide if that fails. */
 mqtt_e2e_status node_seal(node *n, const char *topic, mqtt_e2e_kind kind, const char *text, int64_t now_ms,
                           packet *p);
+/* Seals what `first`, sealed at `first_ms`, was of. */
+mqtt_e2e_status node_seal_again(node *n, const char *topic, mqtt_e2e_kind kind, const mqtt_e2e_id *first,
+                                int64_t first_ms, const char *text, int64_t now_ms, packet *p);
 mqtt_e2e_status node_ask(node *n, const char *topic, const char *text, int64_t now_ms, uint32_t timeout_ms,
                          packet *p, mqtt_e2e_id *request);
 mqtt_e2e_status node_answer(node *n, const mqtt_e2e_id *request, const char *text, int64_t now_ms, packet *p);
