@@ -2,10 +2,12 @@
 /*
  * The receiver of docs/PROTOCOL.md §4, two of them, and a broker that delivers any packet ever sealed, to any of them, in any order, as
  * often as it likes, while senders seal, time passes, streams are evicted, and receivers restart, with their stored state or
- * without. Spin looks at every history of this size.
+ * without. Spin looks at every history of this size. With AGAIN=n, streams from n on may also seal any message anew that
+ * somebody sealed before, as often as there are counters.
  *
- * Checked: no receiver accepts a (stream, counter) twice. And what is fresh, unseen, within the window and sealed after
- * the floor's last cause is accepted: nothing is refused without a reason of §4.
+ * Checked: no receiver accepts a message twice, be it in the same packet or in another that it was sealed in. And what is
+ * fresh, unseen, within the window and sealed (at first, too) after the floor's last cause is accepted: nothing is refused
+ * without a reason of §4.
  *
  * BREAK=n breaks a rule, and must then be found out: see tests/suites/model.
  */
@@ -33,6 +35,12 @@
 #define SKEW 1
 #endif
 
+#ifdef AGAIN
+#define FIRST(p) (anew[p] > 0 -> anew[p] - 1 : p) /* the first packet of its message */
+#else
+#define FIRST(p) p
+#endif
+
 #ifndef BREAK
 #define BREAK 0
 #endif
@@ -50,12 +58,15 @@ typedef receiver {
     byte floor;
     byte cause; /* what raised it last: the time of a start, or of an eviction */
     record table[TABLE];
-    bool accepted[(LAST_STREAM + 1) * COUNTERS]
+    bool accepted[(LAST_STREAM + 1) * COUNTERS] /* of messages, by their first packets */
 };
 
 byte now = 1;
 byte next[LAST_STREAM + 1];   /* counter */
 byte time[(LAST_STREAM + 1) * COUNTERS];   /* of sealing; 0: not yet */
+#ifdef AGAIN
+byte anew[(LAST_STREAM + 1) * COUNTERS]; /* one more than the first packet, of what is sealed anew; else 0 */
+#endif
 receiver node[LAST_RECEIVER + 1];
 
 inline start(r) {
@@ -76,19 +87,20 @@ inline start(r) {
     i = 0
 }
 
-/* Rules 3 to 9 for packet p; `verdict` is whether it was accepted, and `due` whether it had to be. */
-inline deliver(r, p) {
-    s = p / COUNTERS;
-    c = p % COUNTERS;
-    verdict = true;
-    due = !node[r].accepted[p] && time[p] + SKEW >= now && time[p] <= now + LEAD && time[p] > node[r].cause;
+inline find(r, p) {
     slot = 0;
     do
-    :: slot < TABLE && !(node[r].table[slot].used && node[r].table[slot].id == s) -> slot++
+    :: slot < TABLE && !(node[r].table[slot].used && node[r].table[slot].id == p / COUNTERS) -> slot++
     :: else -> break
-    od;
+    od
+}
+
+/* Rules 3 (or 6, of the first packet) and 8. */
+inline look_up(r, p) {
+    find(r, p);
+    c = p % COUNTERS;
     if
-    :: slot < TABLE -> /* 3 */
+    :: slot < TABLE ->
         if
         :: c <= node[r].table[slot].highest && node[r].table[slot].highest - c > WINDOW -> verdict = false; due = false
 #if BREAK == 7
@@ -101,27 +113,58 @@ inline deliver(r, p) {
     :: else -> skip
     fi;
     if
-    :: time[p] + SKEW < now || time[p] > now + LEAD -> verdict = false /* 7 */
-    :: else -> skip
-    fi;
-    if /* 8 */
+#if BREAK == 9
+    :: p != at -> skip /* the time of the first packet does not count */
+#endif
     :: slot < TABLE && time[p] <= node[r].table[slot].floor -> verdict = false
     :: slot == TABLE && time[p] <= node[r].floor -> verdict = false
+    :: else -> skip
+    fi
+}
+
+/* Rules 3 to 9 for packet `at`; `verdict` is whether it was accepted, and `due` whether it had to be. */
+inline deliver(r) {
+    f = FIRST(at);
+    verdict = true;
+    due = !node[r].accepted[f] && time[at] + SKEW >= now && time[at] <= now + LEAD && time[at] > node[r].cause &&
+          time[f] <= now + LEAD && time[f] > node[r].cause;
+    look_up(r, at);
+#ifdef AGAIN
+#if BREAK != 10
+    if
+    :: f != at -> look_up(r, f)
+    :: else -> skip
+    fi;
+#endif
+#endif
+    if
+    :: time[at] + SKEW < now || time[at] > now + LEAD || time[f] > now + LEAD -> verdict = false /* 7 */
     :: else -> skip
     fi;
     assert(!due || verdict);
     if
-    :: verdict -> accept(r, p)
+    :: verdict ->
+        assert(!node[r].accepted[f]);
+        node[r].accepted[f] = true;
+#ifdef AGAIN
+        if
+#if BREAK != 8
+        :: f != at -> accept(r, f)
+#endif
+        :: else -> skip
+        fi;
+#endif
+        accept(r, at)
     :: else -> skip
     fi;
-    s = 0; c = 0; slot = 0; verdict = false; due = false
+    f = 0; c = 0; slot = 0; verdict = false; due = false
 }
 
 inline accept(r, p) {
-    assert(!node[r].accepted[p]);
-    node[r].accepted[p] = true;
+    find(r, p);
+    c = p % COUNTERS;
     if
-    :: slot == TABLE -> enter(r)
+    :: slot == TABLE -> enter(r, p)
     :: else -> skip
     fi;
     if
@@ -132,7 +175,11 @@ inline accept(r, p) {
         node[r].table[slot].highest = c
     :: else -> skip
     fi;
-    node[r].table[slot].map = node[r].table[slot].map | (1 << (node[r].table[slot].highest - c));
+    if
+    :: c + WINDOW >= node[r].table[slot].highest ->
+        node[r].table[slot].map = node[r].table[slot].map | (1 << (node[r].table[slot].highest - c))
+    :: else -> skip
+    fi;
     if
     :: time[p] > node[r].table[slot].newest -> node[r].table[slot].newest = time[p]
     :: else -> skip
@@ -140,7 +187,7 @@ inline accept(r, p) {
 }
 
 /* Makes room where there is none: the stream with the smallest newest time goes. */
-inline enter(r) {
+inline enter(r, p) {
     slot = 0;
     do
     :: slot < TABLE && node[r].table[slot].used -> slot++
@@ -169,7 +216,7 @@ inline enter(r) {
     :: else -> skip
     fi;
     node[r].table[slot].used = true;
-    node[r].table[slot].id = s;
+    node[r].table[slot].id = p / COUNTERS;
     node[r].table[slot].highest = c;
     node[r].table[slot].map = 0;
     node[r].table[slot].newest = 0;
@@ -180,7 +227,7 @@ inline enter(r) {
 }
 
 init {
-    byte i, s, c, slot, p, r;
+    byte i, s, c, slot, at, f, r;
     bool verdict, due;
 
     d_step {
@@ -198,6 +245,14 @@ end:
         select(s: 0 .. LAST_STREAM);
         if
         :: next[s] < COUNTERS ->
+#ifdef AGAIN
+            select(f: 0 .. LAST_PACKET);
+            if
+            :: s >= AGAIN && time[f] > 0 && anew[f] == 0 -> anew[s * COUNTERS + next[s]] = f + 1
+            :: else -> skip /* a new message */
+            fi;
+            f = 0;
+#endif
             if
             :: time[s * COUNTERS + next[s]] = now
 #if LEAD > 0
@@ -210,13 +265,13 @@ end:
         s = 0
        }
     :: atomic { /* the broker */
-        select(p: 0 .. LAST_PACKET);
+        select(at: 0 .. LAST_PACKET);
         select(r: 0 .. LAST_RECEIVER);
         if
-        :: time[p] > 0 -> deliver(r, p)
+        :: time[at] > 0 -> deliver(r)
         :: else -> skip
         fi;
-        p = 0; r = 0
+        at = 0; r = 0
        }
     :: atomic { /* a restart without stored state; one with it changes nothing */
         select(r: 0 .. LAST_RECEIVER);
