@@ -95,6 +95,9 @@ typedef struct {
     size_t len;
     mqtt_e2e_id answers;  /* of a reply: the request it answers */
     e2e_request *request; /* of a request; NULL once that has ended */
+    mqtt_e2e_id first;    /* once sealed: its first packet, */
+    int64_t first_ms;     /* and when that was, UTC */
+    bool again;           /* to be sealed anew, since that may have arrived */
 } e2e_outgoing;
 
 typedef enum {
@@ -125,8 +128,10 @@ struct e2e_entry {
     uint64_t ticket;
     uint8_t *sealed; /* as it went out: to other brokers, and once more, just so while it is fresh */
     size_t sealed_len;
-    int64_t sealed_at;
-    bool went_out; /* a broker may have it */
+    int64_t sealed_at, sealed_ms; /* by e2e_clock_boot, and UTC */
+    bool went_out;                /* a broker may have it */
+    bool spooled;                 /* what was sealed last is in the spool, and may go out */
+    uint64_t seq;                 /* its number in the spool; 0: it is not there */
     unsigned flying;
     e2e_flight flights[]; /* one for each broker */
 };

@@ -285,6 +285,8 @@ bool e2e_send_now(e2e_broker *broker, const e2e_outgoing *draft, uint64_t *ticke
 void e2e_send_report(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_error *error);
 /* The store can't be written: says so, and does nothing any more. */
 void e2e_client_stop(mqtt_e2e_client *client);
+/* Seals what is to be in the spool before it goes out; the packet is the entry's then. */
+mqtt_e2e_status e2e_send_seal(mqtt_e2e_client *client, e2e_entry *entry);
 /* A new stream (§3). False: no randomness, so nothing may be sent. */
 bool e2e_send_renew(mqtt_e2e_client *client);
 /* A packet sealed longer ago is not sent again as it is. */

@@ -31,44 +31,62 @@ bool e2e_send_renew(mqtt_e2e_client *client)
 
 /* ---- Sealing ------------------------------------------------------------------------------------- */
 
-static mqtt_e2e_status seal_request(mqtt_e2e_client *client, const e2e_outgoing *draft, size_t *len)
+static mqtt_e2e_status seal_request(mqtt_e2e_client *client, const e2e_outgoing *draft, int64_t now,
+                                    size_t *len)
 {
     int64_t left = draft->request->deadline - e2e_clock_boot();
     mqtt_e2e_id id;
     mqtt_e2e_status status =
         mqtt_e2e_request(client->session, &draft->topic->topic, draft->payload, draft->len, client->packet,
-                         client->packet_size, e2e_clock_now(client), left > 0 ? (uint32_t)left : 1, len, &id);
+                         client->packet_size, now, left > 0 ? (uint32_t)left : 1, len, &id);
 
     if (status == MQTT_E2E_OK)
         e2e_requests_sealed(client, draft->request, &id);
     return status;
 }
 
-static mqtt_e2e_status seal_once(mqtt_e2e_client *client, const e2e_outgoing *draft, size_t *len)
+/* A message names its first packet, so that receivers take one. They remember a window of counters for each stream: a packet
+ * that names one of its own stream would push those before it out. */
+static mqtt_e2e_status seal_again(mqtt_e2e_client *client, const e2e_outgoing *draft, int64_t now,
+                                  size_t *len)
 {
+    mqtt_e2e_id own = mqtt_e2e_own_stream(client->session);
+
+    if (memcmp(own.stream, draft->first.stream, sizeof own.stream) == 0 && !e2e_send_renew(client))
+        return MQTT_E2E_EXHAUSTED;
+    return mqtt_e2e_seal_again(client->session, &draft->topic->topic, draft->kind, &draft->first,
+                               draft->first_ms, draft->payload, draft->len, client->packet,
+                               client->packet_size, now, len);
+}
+
+static mqtt_e2e_status seal_once(mqtt_e2e_client *client, const e2e_outgoing *draft, int64_t now, size_t *len)
+{
+    if (draft->again)
+        return seal_again(client, draft, now, len);
     switch (draft->kind) {
     case MQTT_E2E_REQUEST:
-        return seal_request(client, draft, len);
+        return seal_request(client, draft, now, len);
     case MQTT_E2E_REPLY:
         return mqtt_e2e_reply(client->session, &draft->topic->topic, &draft->answers, draft->payload,
-                              draft->len, client->packet, client->packet_size, e2e_clock_now(client), len);
+                              draft->len, client->packet, client->packet_size, now, len);
     default:
         return mqtt_e2e_seal(client->session, &draft->topic->topic, draft->kind, draft->payload, draft->len,
-                             client->packet, client->packet_size, e2e_clock_now(client), len);
+                             client->packet, client->packet_size, now, len);
     }
 }
 
 /* To client->packet. EXHAUSTED: a request, which now waits for the new stream's reply topic. */
-static mqtt_e2e_status seal(mqtt_e2e_client *client, const e2e_outgoing *draft, e2e_sealed *sealed)
+static mqtt_e2e_status seal(mqtt_e2e_client *client, const e2e_outgoing *draft, int64_t now,
+                            e2e_sealed *sealed)
 {
-    size_t size = mqtt_e2e_sealed_size(client->session, draft->len + MQTT_E2E_BINDING_SIZE);
+    size_t size = mqtt_e2e_sealed_size(client->session, draft->len + MQTT_E2E_AGAIN_SIZE);
     mqtt_e2e_status status;
 
     if (!e2e_client_buffer(&client->packet, &client->packet_size, size))
         return MQTT_E2E_NO_ROOM;
-    status = seal_once(client, draft, &sealed->len);
+    status = seal_once(client, draft, now, &sealed->len);
     if (status == MQTT_E2E_EXHAUSTED && e2e_send_renew(client) && draft->kind != MQTT_E2E_REQUEST)
-        status = seal_once(client, draft, &sealed->len);
+        status = seal_once(client, draft, now, &sealed->len);
     sealed->wire = draft->topic->topic.wire;
     sealed->packet = client->packet;
     sealed->qos = draft->qos;
@@ -151,7 +169,7 @@ bool e2e_send_now(e2e_broker *b, const e2e_outgoing *draft, uint64_t *ticket)
     uint16_t mid;
     int code;
 
-    if (!is_taken(b, draft, NULL) || seal(client, draft, &sealed) != MQTT_E2E_OK)
+    if (!is_taken(b, draft, NULL) || seal(client, draft, e2e_clock_now(client), &sealed) != MQTT_E2E_OK)
         return false;
     code = e2e_connection_publish(b, &sealed, &mid);
     if (code != MOSQ_ERR_SUCCESS) {
@@ -176,29 +194,59 @@ bool e2e_send_now(e2e_broker *b, const e2e_outgoing *draft, uint64_t *ticket)
     return true;
 }
 
-/* The packet that was made before, if receivers will still take it; else a new one. */
+static bool may_go_again(const e2e_entry *entry)
+{
+    return entry->went_out &&
+           (entry->draft.kind == MQTT_E2E_MESSAGE || entry->draft.kind == MQTT_E2E_LASTING);
+}
+
+/* A new packet. */
 static mqtt_e2e_status seal_entry(mqtt_e2e_client *client, e2e_entry *entry, e2e_sealed *sealed)
 {
     mqtt_e2e_status status;
 
-    if (e2e_flights_fresh(client, entry)) {
-        *sealed = (e2e_sealed){entry->draft.topic->topic.wire, entry->sealed, entry->sealed_len,
-                               entry->draft.qos, entry->draft.kind == MQTT_E2E_LASTING};
-        return MQTT_E2E_OK;
-    }
     e2e_queue_unseal(entry);
     entry->sealed_at = e2e_clock_boot();
-    status = seal(client, &entry->draft, sealed);
+    entry->sealed_ms = e2e_clock_now(client);
+    entry->draft.again = may_go_again(entry);
+    status = seal(client, &entry->draft, entry->sealed_ms, sealed);
+    if (status == MQTT_E2E_OK && !entry->draft.again) {
+        entry->draft.first = mqtt_e2e_own_stream(client->session);
+        entry->draft.first.counter--;
+        entry->draft.first_ms = entry->sealed_ms;
+    }
     return status;
 }
 
-/* The packet stays with the message for as long as somebody may need it again. */
-static void keep_packet(e2e_entry *entry, const e2e_sealed *sealed)
+/* The packet stays with the message for as long as somebody may need it again. False: no memory. */
+static bool keep_packet(e2e_entry *entry, const e2e_sealed *sealed)
 {
     if (entry->sealed == NULL && (entry->sealed = malloc(sealed->len)) != NULL) {
         memcpy(entry->sealed, sealed->packet, sealed->len);
         entry->sealed_len = sealed->len;
     }
+    return entry->sealed != NULL;
+}
+
+/* The packet that was made before, if receivers will still take it; else a new one. */
+static mqtt_e2e_status get_sealed(mqtt_e2e_client *client, e2e_entry *entry, e2e_sealed *sealed)
+{
+    if (!e2e_flights_fresh(client, entry))
+        return seal_entry(client, entry, sealed);
+    *sealed = (e2e_sealed){entry->draft.topic->topic.wire, entry->sealed, entry->sealed_len, entry->draft.qos,
+                           entry->draft.kind == MQTT_E2E_LASTING};
+    return MQTT_E2E_OK;
+}
+
+mqtt_e2e_status e2e_send_seal(mqtt_e2e_client *client, e2e_entry *entry)
+{
+    e2e_sealed sealed;
+    mqtt_e2e_status status = seal_entry(client, entry, &sealed);
+
+    if (status == MQTT_E2E_OK && !keep_packet(entry, &sealed))
+        status = MQTT_E2E_NO_ROOM;
+    e2e_client_trim(&client->packet, &client->packet_size);
+    return status;
 }
 
 static void hand_over(e2e_broker *b, e2e_flight *flight, const e2e_sealed *sealed)
@@ -261,7 +309,9 @@ static bool send_next(e2e_broker *b)
 
     if (entry == NULL || !e2e_broker_has_window(b, entry->draft.qos))
         return false;
-    status = seal_entry(client, entry, &sealed);
+    if (entry->seq != 0 && !(entry->spooled && e2e_flights_fresh(client, entry)))
+        return false; /* e2e_spooling_prepare seals it */
+    status = get_sealed(client, entry, &sealed);
     if (status != MQTT_E2E_OK)
         return not_sealed(client, entry, status);
     if (flight == NULL) {

@@ -98,10 +98,12 @@ bool e2e_store_accepted(e2e_store *store, mqtt_e2e_session *session, const mqtt_
 {
     if (store->fd < 0)
         return true;
-    /* What lasting messages are remembered by is in the snapshot alone; two places are kept for `settle`. */
-    if ((message->kind == MQTT_E2E_LASTING || store->records >= E2E_STORE_RECORDS - 2) &&
+    /* What lasting messages are remembered by is in the snapshot alone; two places are kept, and one for `settle`. */
+    if ((message->kind == MQTT_E2E_LASTING || store->records >= E2E_STORE_RECORDS - 3) &&
         !snapshot(store, session))
         return false;
+    if (message->again && !message->old)
+        append(store, &message->first, message->first_time, E2E_STORE_ACCEPTED);
     append(store, &message->id, message->time, message->old ? E2E_STORE_ACCEPTED_OLD : E2E_STORE_ACCEPTED);
     store->in_hand = message->id;
     store->unsettled = true;
