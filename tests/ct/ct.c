@@ -172,6 +172,29 @@ static void refusals(node *a, node *b)
     check_payload(20);
 }
 
+static void sealed_anew(node *a, node *b)
+{
+    mqtt_e2e_id first = mqtt_e2e_own_stream(a->session);
+    size_t len;
+
+    new_payload(20);
+    first.counter += 9;
+    a->session->own.counter += 10;
+    for (int i = 0; i < 2; i++) {
+        CHECK(mqtt_e2e_seal_again(a->session, &a->topic, MQTT_E2E_MESSAGE, &first, T0 + 1, payload, 20,
+                                  packet, sizeof packet, T0 + 3, &len) == MQTT_E2E_OK);
+        CHECK(is_secret(packet, len));
+        CHECK(deliver(b, &b->topic, len, T0 + 3) == (i == 0 ? MQTT_E2E_OK : MQTT_E2E_REPLAY));
+        if (i == 0)
+            check_payload(20);
+        new_payload(20);
+    }
+    first.counter--;
+    CHECK(mqtt_e2e_seal_again(a->session, &a->topic, MQTT_E2E_LASTING, &first, T0 - 1, payload, 20, packet,
+                              sizeof packet, T0 + 3, &len) == MQTT_E2E_OK);
+    CHECK(deliver(b, &b->topic, len, T0 + 400000) == MQTT_E2E_STALE); /* older than the last on its topic */
+}
+
 static void topics(node *a, node *b)
 {
     char wire[WIRE_ROOM];
@@ -277,6 +300,7 @@ int main(void)
         start(&c, key_len);
         messages(&a, &b);
         refusals(&a, &b);
+        sealed_anew(&a, &b);
         topics(&a, &b);
         requests(&a, &b);
         learn_time(&b, &c);

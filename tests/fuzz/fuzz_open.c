@@ -4,13 +4,22 @@
  * changes, cuts, makes up packets, sets clocks; nodes restart and renew. Even one who holds the key and writes any text may
  * do nothing but be heard.
  *
- * Only what was sealed, for that topic, and not changed, may be handed on, with the payload that was sealed; nothing twice; of
- * what is refused, nothing may be readable.
+ * Only what was sealed, for that topic, and not changed, may be handed on, with the payload that was sealed; nothing twice, be it
+ * sealed anew in however many packets; of what is refused, nothing may be readable.
  */
 #include "fuzz.h"
 
-#define PACKETS 16
-#define TOPICS  3
+#define PACKETS  16
+#define MESSAGES 5000 /* more than there are bytes of input */
+#define TOPICS   3
+
+/* What is said once, in however many packets. */
+typedef struct {
+    unsigned number;
+    mqtt_e2e_kind kind;
+    mqtt_e2e_id id;
+    int64_t time; /* 0: not one to be sealed anew */
+} message;
 
 typedef struct {
     uint8_t *bytes;
@@ -18,7 +27,7 @@ typedef struct {
     size_t topic;
     uint8_t *text; /* what was sealed: kind, time, length, payload */
     size_t text_len;
-    bool handed_on;
+    message first;
 } packet;
 
 typedef struct {
@@ -27,6 +36,8 @@ typedef struct {
     mqtt_e2e_session *sender, *receiver;
     packet packets[PACKETS];
     size_t made;
+    bool handed_on[MESSAGES];
+    unsigned messages;
     int64_t now, offset;
     uint8_t starts;
     mqtt_e2e_id asked;
@@ -42,6 +53,13 @@ static void forget(packet *p)
     free(p->bytes);
     free(p->text);
     memset(p, 0, sizeof *p);
+}
+
+/* What is sealed next. */
+static message new_message(fixture *f, mqtt_e2e_kind kind)
+{
+    demand(f->messages < MESSAGES);
+    return (message){f->messages++, kind, f->sender->own, f->now};
 }
 
 /* Room for a packet, in the place of the oldest. */
@@ -73,6 +91,7 @@ static void seal(fixture *f)
     uint8_t *payload = fuzz_bytes(&f->in, &len);
     packet *p = new_packet(f, len, 0);
 
+    p->first = new_message(f, kind);
     p->topic = fuzz_byte(&f->in) % 2;
     if (len > 0)
         memcpy(p->text + 11, payload, len);
@@ -88,6 +107,8 @@ static void reply(fixture *f)
     uint8_t *payload = fuzz_bytes(&f->in, &len);
     packet *p = new_packet(f, len, 16);
 
+    p->first = new_message(f, MQTT_E2E_REPLY);
+    p->first.time = 0;
     p->topic = fuzz_byte(&f->in) % 2;
     memcpy(p->text + 11, &f->asked, 12);
     for (int i = 0; i < 4; i++)
@@ -97,6 +118,34 @@ static void reply(fixture *f)
     keep(p,
          mqtt_e2e_reply(f->sender, &topics[p->topic], &f->asked, payload, len, p->bytes, p->len, f->now,
                         &written),
+         written);
+    free(payload);
+}
+
+/* What was sealed before, anew; or, by one who holds the key and lies, anything. */
+static void seal_again(fixture *f)
+{
+    const packet *from = &f->packets[fuzz_byte(&f->in) % PACKETS];
+    uint8_t lie = fuzz_byte(&f->in);
+    message first = from->first;
+    size_t len = fuzz_byte(&f->in) % 64, written = 0, topic = from->topic;
+    uint8_t *payload = fuzz_bytes(&f->in, &len);
+    packet *p;
+
+    if (first.time == 0 || lie >= 128) {
+        first = new_message(f, lie % 2 ? MQTT_E2E_LASTING : MQTT_E2E_MESSAGE);
+        first.time -= lie * 4000;
+        first.id.counter -= lie / 2 % 8;
+        first.id.stream[0] ^= lie / 16 % 2;
+    }
+    p = new_packet(f, len, MQTT_E2E_AGAIN_SIZE);
+    p->first = first;
+    p->topic = topic;
+    if (len > 0)
+        memcpy(p->text + 11 + MQTT_E2E_AGAIN_SIZE, payload, len);
+    keep(p,
+         mqtt_e2e_seal_again(f->sender, &topics[topic], first.kind, &first.id, first.time, payload, len,
+                             p->bytes, p->len, f->now, &written),
          written);
     free(payload);
 }
@@ -120,6 +169,8 @@ static void seal_anything(fixture *f)
     uint32_t counter = s->own.counter == UINT32_MAX ? 0 : s->own.counter++;
 
     forget(p);
+    p->first = new_message(f, MQTT_E2E_MESSAGE);
+    p->first.time = 0;
     p->topic = fuzz_byte(&f->in) % TOPICS;
     p->len = 16 + len + 16;
     p->bytes = malloc(p->len);
@@ -144,23 +195,25 @@ static void seal_anything(fixture *f)
 
 /* ---- The network ---- */
 
-static void check_message(const fixture *f, const packet *p, const mqtt_e2e_message *message,
+static void check_message(const fixture *f, const packet *p, const mqtt_e2e_message *said,
                           const uint8_t *text)
 {
-    size_t skip = message->kind == MQTT_E2E_REPLY ? 16 : 0;
+    size_t skip = said->again ? 23 : said->kind == MQTT_E2E_REPLY ? 16 : 0;
 
-    demand(message->kind <= MQTT_E2E_LASTING);
-    demand((const uint8_t *)message->payload.data == text + 11 + skip);
-    demand(11 + skip + message->payload.len + message->padding == p->text_len);
-    demand(memcmp(message->payload.data, p->text + 11 + skip, message->payload.len) == 0);
-    demand(!message->old || (message->kind == MQTT_E2E_LASTING && f->options.lasting_topics > 0));
+    demand(!said->again || said->kind == MQTT_E2E_MESSAGE || said->kind == MQTT_E2E_LASTING);
+    demand(said->again ? said->first_time > 0 : said->first_time == said->time);
+    demand(said->kind <= MQTT_E2E_LASTING);
+    demand((const uint8_t *)said->payload.data == text + 11 + skip);
+    demand(11 + skip + said->payload.len + said->padding == p->text_len);
+    demand(memcmp(said->payload.data, p->text + 11 + skip, said->payload.len) == 0);
+    demand(!said->old || (said->kind == MQTT_E2E_LASTING && f->options.lasting_topics > 0));
 }
 
 /* `bytes` are those of `p`, changed unless `same`; NULL: of nobody's. */
 static void deliver(fixture *f, packet *p, const uint8_t *bytes, size_t len, size_t topic, bool same,
                     bool in_place)
 {
-    mqtt_e2e_message message;
+    mqtt_e2e_message said;
     uint8_t *out = malloc(len > 0 ? len : 1);
     mqtt_e2e_status status;
 
@@ -169,12 +222,12 @@ static void deliver(fixture *f, packet *p, const uint8_t *bytes, size_t len, siz
     if (in_place && len > 0)
         memcpy(out, bytes, len);
     status = mqtt_e2e_open(f->receiver, &topics[topic], in_place ? out : bytes, len, out, len,
-                           f->now + f->offset, &message);
+                           f->now + f->offset, &said);
     demand(status < MQTT_E2E_CAUSES || status == MQTT_E2E_TIME_ASKED || status == MQTT_E2E_TIME_SET);
     if (status == MQTT_E2E_OK) {
-        demand(same && topic == p->topic && !p->handed_on);
-        p->handed_on = true;
-        check_message(f, p, &message, out + 16);
+        demand(same && topic == p->topic && !f->handed_on[p->first.number]);
+        f->handed_on[p->first.number] = true;
+        check_message(f, p, &said, out + 16);
     } else if (status == MQTT_E2E_TIME_ASKED || status == MQTT_E2E_TIME_SET) {
         demand(same && topic == p->topic);
     } else {
@@ -182,7 +235,7 @@ static void deliver(fixture *f, packet *p, const uint8_t *bytes, size_t len, siz
             demand(out[i] == 0 || (in_place && out[i] == bytes[i]));
     }
     if (status == MQTT_E2E_STALE || status == MQTT_E2E_FUTURE)
-        demand(message.off_by_ms >= 1);
+        demand(said.off_by_ms >= 1);
     free(out);
 }
 
@@ -305,7 +358,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const deeds[])(fixture *) = {
         seal, reply,   seal_anything, deliver_same, deliver_changed, deliver_made_up,
-        ask,  restart, renew,         pass_time,    deliver_same};
+        ask,  restart, renew,         pass_time,    seal_again};
     fixture f = {.in = {data, size}};
 
     set_up(&f);
