@@ -38,6 +38,16 @@ mqtt_e2e_status mqtt_e2e_seal(mqtt_e2e_session *session, const mqtt_e2e_topic *t
     return e2e_seal_draft(session, topic, &draft, packet, size, packet_len, NULL);
 }
 
+mqtt_e2e_status mqtt_e2e_seal_again(mqtt_e2e_session *session, const mqtt_e2e_topic *topic,
+                                    mqtt_e2e_kind kind, const mqtt_e2e_id *first, int64_t first_time,
+                                    const void *payload, size_t len, uint8_t *packet, size_t size,
+                                    int64_t now_ms, size_t *packet_len)
+{
+    (void)first;
+    (void)first_time;
+    return mqtt_e2e_seal(session, topic, kind, payload, len, packet, size, now_ms, packet_len);
+}
+
 mqtt_e2e_status mqtt_e2e_open(mqtt_e2e_session *session, const mqtt_e2e_topic *topic, const uint8_t *packet,
                               size_t len, uint8_t *out, size_t size, int64_t now_ms,
                               mqtt_e2e_message *message)
@@ -47,6 +57,7 @@ mqtt_e2e_status mqtt_e2e_open(mqtt_e2e_session *session, const mqtt_e2e_topic *t
     (void)size;
     *message = (mqtt_e2e_message){.kind = MQTT_E2E_MESSAGE,
                                   .time = now_ms,
+                                  .first_time = now_ms,
                                   .topic = {topic->name, topic->name_len},
                                   .payload = {packet, len}};
     return MQTT_E2E_OK;
