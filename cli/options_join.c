@@ -16,8 +16,27 @@ static int check_filters(const char *command, const cli_list *list)
     return code;
 }
 
+/* Only what an earlier run left in the spool is to be sent. */
+static bool only_spool(const cli_options *options)
+{
+    return options->client.spool_dir && options->topics.count == 0 && options->source == CLI_NO_SOURCE;
+}
+
+static int check_spool(const cli_options *options, const char *command)
+{
+    if (!*options->client.spool_dir)
+        return cli_usage_error(command, "--spool names no directory");
+    if (options->qos == 0 && !only_spool(options))
+        return cli_usage_error(command, "--spool goes with -q 1 or -q 2: QoS 0 is never acknowledged");
+    return CLI_OK;
+}
+
 static int check_sender(const cli_options *options, const char *command)
 {
+    if (options->client.spool_dir && check_spool(options, command) != CLI_OK)
+        return CLI_USAGE;
+    if (only_spool(options))
+        return CLI_OK;
     if (options->topics.count == 0)
         return cli_usage_error(command, "no topic: give one with -t");
     if (options->topics.count > 1)
@@ -84,7 +103,7 @@ static int check_client(const cli_options *options, const char *command)
 static int check_wire(const cli_options *options)
 {
     const mqtt_e2e_options *session = &options->client.session;
-    bool sends = options->command & (CLI_FOR_PUB | CLI_FOR_REQUEST);
+    bool sends = (options->command & (CLI_FOR_PUB | CLI_FOR_REQUEST)) && options->topics.count;
     return sends ? cli_check_wire(options->topics.items[0], session->base, session->plain_topics) : CLI_OK;
 }
 

@@ -98,6 +98,9 @@ const cli_row cli_rows[] = {
      RANGE(client.inflight, 1, 65535)},
     {SIZE, PUB, 0, "queue", "N", "messages held while the broker is away (default 1000)",
      RANGE(client.queue_messages, 1, INT32_MAX)},
+    {TEXT, PUB, 0, "spool", "DIR", "keep messages of QoS 1 and 2 there until acknowledged, over a\n"
+     "crash or reboot, and first send what is left there", AT(client.spool_dir)},
+    {FLAG, PUB, 0, "drop-oldest", NULL, "when queue or spool is full, drop the oldest message", AT(client.drop_oldest)},
     {TEXT, ALL, 'A', "bind-address", "ADDRESS", "local address to connect from", AT(client.bind_address)},
     {SET, ALL, 0, "proxy", "URL", "socks5h://[user@]host[:port]; with a password: file:PATH\n"
      "or env:NAME that holds the URL", BY(cli_set_proxy)},

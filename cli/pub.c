@@ -14,7 +14,8 @@ const char cli_pub_help[] =
     "\n"
     "    mqtt-e2e pub -t iot/door -m open\n"
     "    mqtt-e2e pub -t iot/door/state -r -q 1 -m closed     # kept for those who come later\n"
-    "    tail -f log | mqtt-e2e pub -t iot/log -l\n";
+    "    tail -f log | mqtt-e2e pub -t iot/log -l\n"
+    "    sensor | mqtt-e2e pub -t iot/meter -q 1 -l --spool /var/spool/meter    # loses nothing\n";
 
 typedef struct {
     cli_run run; /* first: the context of the callbacks */
@@ -29,6 +30,17 @@ typedef struct {
     bool failed;
     int64_t progress; /* when something was published last, or nothing was waiting */
 } state;
+
+static bool has_spool(const state *pub)
+{
+    return pub->run.options->client.spool_dir != NULL;
+}
+
+/* Messages that are not published yet; with a spool also those of earlier runs. */
+static size_t left(const state *pub)
+{
+    return has_spool(pub) ? mqtt_e2e_client_queued(pub->run.client) : pub->under_way;
+}
 
 static void on_published(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error, void *context)
 {
@@ -53,7 +65,8 @@ static bool publish(state *pub, const void *data, size_t len)
     if (mqtt_e2e_client_publish(pub->run.client, pub->topic, data, len, options->qos, options->retain, NULL,
                                 &error))
         return true;
-    if (--pub->under_way == 0) { /* not for want of room */
+    pub->under_way--;
+    if (left(pub) == 0) { /* not for want of room */
         cli_tell(&error);
         cli_run_end(&pub->run, CLI_FAILED);
     }
@@ -64,7 +77,7 @@ static void publish_lines(state *pub)
 {
     const char *line;
     size_t len;
-    while (!pub->run.over && pub->under_way < pub->run.options->client.queue_messages &&
+    while (!pub->run.over && (has_spool(pub) || pub->under_way < pub->run.options->client.queue_messages) &&
            cli_lines_peek(&pub->lines, &line, &len) && publish(pub, line, len))
         cli_lines_take(&pub->lines, len);
 }
@@ -72,25 +85,29 @@ static void publish_lines(state *pub)
 /* Queues what may be queued now. */
 static void feed(state *pub)
 {
-    if (pub->under_way == 0)
+    if (left(pub) == 0)
         pub->progress = cli_run_now();
     if (pub->by_lines)
         publish_lines(pub);
-    else if (pub->under_way == 0 && pub->sent < pub->run.options->repeat && cli_run_now() >= pub->next &&
-             publish(pub, pub->payload, pub->len))
+    else if (pub->topic && pub->sent < pub->run.options->repeat && cli_run_now() >= pub->next &&
+             (has_spool(pub) || pub->under_way == 0) && publish(pub, pub->payload, pub->len)) {
         pub->sent++;
+        pub->next = cli_run_now() + pub->run.options->repeat_delay_ms;
+    }
 }
 
 static bool all_queued(const state *pub)
 {
-    return pub->by_lines ? cli_lines_done(&pub->lines) : pub->sent == pub->run.options->repeat;
+    if (pub->by_lines)
+        return cli_lines_done(&pub->lines);
+    return !pub->topic || pub->sent == pub->run.options->repeat;
 }
 
 /* Milliseconds until there is something to do without the broker or standard input; -1 = nothing. */
 static int64_t pause_of(const state *pub)
 {
     const cli_options *options = pub->run.options;
-    if (pub->under_way == 0)
+    if (left(pub) == 0 || (has_spool(pub) && !pub->by_lines && !all_queued(pub)))
         return pub->by_lines ? -1 : cli_run_until(pub->next);
     return options->wait_ms ? cli_run_until(pub->progress + options->wait_ms) : -1;
 }
@@ -102,7 +119,7 @@ static void go_on(state *pub)
     const char *line;
     size_t len;
     feed(pub);
-    if (pub->run.over || (pub->under_way == 0 && all_queued(pub))) {
+    if (pub->run.over || (left(pub) == 0 && all_queued(pub))) {
         cli_run_end(&pub->run, pub->failed ? CLI_FAILED : CLI_OK);
         return;
     }
@@ -115,21 +132,38 @@ static void go_on(state *pub)
     }
 }
 
+/* What stays is safe in the spool, or lost. */
+static void tell_left(const state *pub, const char *why, size_t count)
+{
+    bool one = count == 1;
+    cli_error("%s: %zu %s not published%s", why, count, one ? "message was" : "messages were",
+              !has_spool(pub) ? ""
+              : one           ? ", and stays in the spool"
+                              : ", and stay in the spool");
+    if (has_spool(pub))
+        cli_hint("'mqtt-e2e pub --spool %s' sends %s", pub->run.options->client.spool_dir,
+                 one ? "it" : "them");
+}
+
 static void check_end(state *pub)
 {
     const cli_options *options = pub->run.options;
-    if (pub->run.over)
+    char why[64], brokers[512];
+    size_t count = mqtt_e2e_client_queued(pub->run.client);
+    if (pub->run.over) {
+        if (has_spool(pub) && count)
+            tell_left(pub, "ended", count);
         return;
-    size_t left = mqtt_e2e_client_queued(pub->run.client);
+    }
     if (pub->run.interrupted) {
-        if (left)
-            cli_error("interrupted: %zu %s not published", left, left == 1 ? "message was" : "messages were");
+        if (count)
+            tell_left(pub, "interrupted", count);
         /* Lines without an end are stopped so; what was in the pipe is its writer's. */
-        cli_run_end(&pub->run, left || !pub->by_lines || pub->failed ? CLI_FAILED : CLI_OK);
-    } else if (options->wait_ms && left && cli_run_until(pub->progress + options->wait_ms) == 0) {
-        char brokers[512];
-        cli_error("timed out after %g s: %zu %s not published", (double)options->wait_ms / 1000, left,
-                  left == 1 ? "message was" : "messages were");
+        bool fine = pub->by_lines && !pub->failed && (count == 0 || has_spool(pub));
+        cli_run_end(&pub->run, fine ? CLI_OK : CLI_FAILED);
+    } else if (options->wait_ms && count && cli_run_until(pub->progress + options->wait_ms) == 0) {
+        snprintf(why, sizeof why, "timed out after %g s", (double)options->wait_ms / 1000);
+        tell_left(pub, why, count);
         if (!pub->run.was_connected)
             cli_hint("there was no connection to %s", cli_run_brokers(&pub->run, brokers, sizeof brokers));
         cli_run_end(&pub->run, CLI_TIMEOUT);
@@ -139,20 +173,22 @@ static void check_end(state *pub)
 static int run(state *pub, cli_options *options)
 {
     pub->by_lines = options->source == CLI_LINES;
-    pub->topic = options->topics.items[0];
-    if (!pub->by_lines && !cli_read_payload(options, &pub->payload, &pub->len))
+    pub->topic = options->topics.count ? options->topics.items[0] : NULL;
+    if (!pub->by_lines && pub->topic && !cli_read_payload(options, &pub->payload, &pub->len))
         return CLI_FAILED;
     options->client.on_published = on_published;
-    cli_patience patience = options->wait_ms ? CLI_PATIENT
-                            : pub->by_lines  ? CLI_ONCE_CONNECTED
-                                             : CLI_IMPATIENT;
+    bool keeps =
+        pub->by_lines && options->client.spool_dir; /* as long as lines may come, and nothing is lost */
+    cli_patience patience = options->wait_ms || keeps ? CLI_PATIENT
+                            : pub->by_lines           ? CLI_ONCE_CONNECTED
+                                                      : CLI_IMPATIENT;
     pub->progress = cli_run_now();
     if (cli_run_start(&pub->run, options, patience))
         while (!pub->run.over) {
             go_on(pub);
             check_end(pub);
         }
-    if (pub->run.code == CLI_OK &&
+    if (pub->run.code == CLI_OK && !pub->run.interrupted &&
         pub->run.client) /* one broker has it all; the others, which we reach, soon */
         mqtt_e2e_client_drain(pub->run.client, MQTT_E2E_LINGER_MS);
     return cli_run_stop(&pub->run);

@@ -129,6 +129,9 @@ static void on_event(mqtt_e2e_client *client, mqtt_e2e_client_event event, const
     case MQTT_E2E_FAILED:
         on_failure(run, client, news);
         break;
+    case MQTT_E2E_SPOOL_FAILED:
+        cli_error("%s; nothing of the spool goes out; trying again", news->why);
+        break;
     case MQTT_E2E_STATE_LOST:
         cli_error("cannot write the state file: %s; nothing is handed on that could come back", news->why);
         cli_run_end(run, CLI_FAILED);

@@ -157,6 +157,7 @@ static void conclude(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_e
     if (e2e_queue_is_done(queue, entry))
         return;
     e2e_send_report(client, entry, error);
+    e2e_spooling_done(client, entry);
     e2e_queue_move(queue, entry, error == NULL ? &queue->late : &queue->given_up);
     if (error != NULL)
         ground(client, entry);

@@ -44,6 +44,7 @@ void e2e_client_up(e2e_broker *b)
 {
     b->info.connects++;
     b->info.failures = 0;
+    e2e_spooling_up(b->client);
     tell(b, MQTT_E2E_CONNECTED, "", 0, 0);
 }
 
@@ -145,6 +146,7 @@ static void turn(mqtt_e2e_client *client, const struct epoll_event *events, int 
     e2e_requests_expire(client, now);
     if (client->done_count > 0)
         call_published(client);
+    e2e_spooling_run(client);
     e2e_client_pump(client);
     e2e_subscriptions_sweep(client);
 }
@@ -169,8 +171,9 @@ int mqtt_e2e_client_fd(const mqtt_e2e_client *client)
 
 int mqtt_e2e_client_timeout(const mqtt_e2e_client *client)
 {
-    int64_t next = client->requests.soonest, now;
+    int64_t next = client->requests.soonest, spool = e2e_spooling_next(client), now;
 
+    next = spool < next ? spool : next;
     if (client->done_count > 0)
         return 0;
     for (unsigned i = 0; i < client->broker_count; i++) {
@@ -210,7 +213,7 @@ static bool others_pending(const mqtt_e2e_client *client)
 
 bool mqtt_e2e_client_drained(const mqtt_e2e_client *client)
 {
-    return client->queue.count == 0 && !others_pending(client);
+    return mqtt_e2e_client_queued(client) == 0 && !others_pending(client);
 }
 
 bool mqtt_e2e_client_drain(mqtt_e2e_client *client, int timeout_ms)
@@ -220,16 +223,16 @@ bool mqtt_e2e_client_drain(mqtt_e2e_client *client, int timeout_ms)
 
     while (client->inside == 0 && (client->done_count > 0 || !mqtt_e2e_client_drained(client))) {
         now = e2e_clock_boot();
-        if (client->queue.count > 0)
+        if (mqtt_e2e_client_queued(client) > 0)
             published = now;
-        until = client->queue.count == 0 && published + MQTT_E2E_LINGER_MS < end
+        until = mqtt_e2e_client_queued(client) == 0 && published + MQTT_E2E_LINGER_MS < end
                     ? published + MQTT_E2E_LINGER_MS
                     : end;
         mqtt_e2e_client_wait(client, until == E2E_NEVER ? -1 : until > now ? (int)(until - now) : 0);
         if (now >= until)
             break;
     }
-    return client->queue.count == 0;
+    return mqtt_e2e_client_queued(client) == 0;
 }
 
 bool mqtt_e2e_client_connected(const mqtt_e2e_client *client)
@@ -254,7 +257,7 @@ bool mqtt_e2e_client_broker(const mqtt_e2e_client *client, size_t index, mqtt_e2
 
 size_t mqtt_e2e_client_queued(const mqtt_e2e_client *client)
 {
-    return client->queue.count;
+    return client->queue.count + e2e_spooling_left(client);
 }
 
 int64_t mqtt_e2e_client_now(const mqtt_e2e_client *client)

@@ -25,6 +25,8 @@ void mqtt_e2e_client_defaults(mqtt_e2e_client_options *options)
     options->backoff_min_ms = 500;
     options->backoff_max_ms = 30000;
     options->connect_ms = 20000;
+    options->spool_messages = 1000000;
+    options->spool_bytes = (uint64_t)1 << 30;
 }
 
 static const char *unless_empty(const char *text)

@@ -4,7 +4,7 @@
 /*
  * What the parts of the client share. Who looks at whom, from the top:
  *
- *   client.c         public calls. loop.c: the loop, and what is told about connections
+ *   client.c         beginning and end. asked.c: public calls. loop.c: the loop, and what is told about connections
  *   send.c           what goes out: sealing, and handing to a broker what it can take
  *   receive.c        what comes in: opening, and handing on. copies.c: what came by another broker before
  *   subscriptions.c  filters and callbacks, made again after each reconnect
@@ -12,7 +12,8 @@
  *   flights.c        the ways of messages to brokers. queue.c: the messages, in lists by how far they are
  *   broker.c         one connection: its phases. watch.c: its place in the epoll set. acks.c: what becomes of messages
  *                    under way. connection.c: libmosquitto below them. resolve.c, tls.c: below that
- *   store.c          the replay state in a file
+ *   spooling.c       the queue above the spool. spool*.c: messages in a database
+ *   store*.c         the replay state in a file
  *   topics.c         wire and logical topics, prepared once
  *   options.c        checks and copies of the options; client id
  *   clock.c, error.c, reasons.c, fork.c
@@ -27,6 +28,7 @@
 #include <mosquitto.h>
 
 #include "parts.h"
+#include "spool.h"
 #include "store.h"
 
 #define E2E_BROKERS_MAX   MQTT_E2E_HOSTS_MAX
@@ -275,6 +277,32 @@ void e2e_flights_back_all(e2e_broker *broker);
 void e2e_flights_drop_all(mqtt_e2e_client *client);
 bool e2e_flights_pending(const e2e_broker *broker);
 
+/* ---- The spool (spooling.c above spool.c) --------------------------------------------------------- */
+
+typedef struct {
+    uint64_t loaded; /* all up to this number are in the queue, or done with */
+    size_t held;     /* messages of the spool's in the queue */
+    bool due;        /* something is to be written */
+    int64_t retry_at, check_at;
+} e2e_spooling;
+
+bool e2e_spooling_open(mqtt_e2e_client *client, const mqtt_e2e_client_options *options,
+                       mqtt_e2e_error *error);
+void e2e_spooling_close(mqtt_e2e_client *client);
+/* In a child after a fork: the parent's. */
+void e2e_spooling_drop(mqtt_e2e_client *client);
+/* Whether a message goes by the spool. */
+bool e2e_spooling_takes(const mqtt_e2e_client *client, const e2e_outgoing *draft);
+bool e2e_spooling_take(mqtt_e2e_client *client, const e2e_outgoing *draft, uint64_t *ticket,
+                       mqtt_e2e_error *error);
+/* Writes what is due, and readies what may go out next. */
+void e2e_spooling_run(mqtt_e2e_client *client);
+void e2e_spooling_up(mqtt_e2e_client *client); /* a connection came up */
+/* An entry is published, or never will be. */
+void e2e_spooling_done(mqtt_e2e_client *client, const e2e_entry *entry);
+size_t e2e_spooling_left(const mqtt_e2e_client *client);  /* in the spool, and not in the queue */
+int64_t e2e_spooling_next(const mqtt_e2e_client *client); /* when e2e_spooling_run has something to do */
+
 /* ---- Sending (send.c) ---------------------------------------------------------------------------- */
 
 /* Hands to the broker what waits, as long as it takes it. Not from within a callback. */
@@ -285,6 +313,8 @@ bool e2e_send_now(e2e_broker *broker, const e2e_outgoing *draft, uint64_t *ticke
 void e2e_send_report(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_error *error);
 /* The store can't be written: says so, and does nothing any more. */
 void e2e_client_stop(mqtt_e2e_client *client);
+/* The same for a message that has no entry. */
+void e2e_send_note(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error);
 /* Seals what is to be in the spool before it goes out; the packet is the entry's then. */
 mqtt_e2e_status e2e_send_seal(mqtt_e2e_client *client, e2e_entry *entry);
 /* A new stream (§3). False: no randomness, so nothing may be sent. */
@@ -332,6 +362,8 @@ struct mqtt_e2e_client {
     e2e_copies copies;
 
     e2e_queue queue;
+    e2e_spool spool;
+    e2e_spooling spooling;
     e2e_done *done; /* to be called back about */
     size_t done_count, done_size;
     e2e_subscriptions subscriptions;

@@ -96,7 +96,7 @@ static mqtt_e2e_status seal(mqtt_e2e_client *client, const e2e_outgoing *draft, 
 
 /* ---- Done ---------------------------------------------------------------------------------------- */
 
-static void note_done(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error)
+void e2e_send_note(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error)
 {
     e2e_done *done = client->done;
 
@@ -127,7 +127,7 @@ void e2e_send_report(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_e
     if (request != NULL && error != NULL)
         e2e_requests_fail(client, request);
     else if (entry->draft.kind == MQTT_E2E_MESSAGE || entry->draft.kind == MQTT_E2E_LASTING)
-        note_done(client, entry->ticket, error);
+        e2e_send_note(client, entry->ticket, error);
 }
 
 /* ---- Handing over -------------------------------------------------------------------------------- */
@@ -189,7 +189,7 @@ bool e2e_send_now(e2e_broker *b, const e2e_outgoing *draft, uint64_t *ticket)
     }
     *ticket = ++client->queue.tickets;
     b->info.published++;
-    note_done(client, *ticket, NULL);
+    e2e_send_note(client, *ticket, NULL);
     e2e_send_pump(b); /* should on_debug have queued something */
     return true;
 }
@@ -310,7 +310,7 @@ static bool send_next(e2e_broker *b)
     if (entry == NULL || !e2e_broker_has_window(b, entry->draft.qos))
         return false;
     if (entry->seq != 0 && !(entry->spooled && e2e_flights_fresh(client, entry)))
-        return false; /* e2e_spooling_prepare seals it */
+        return false; /* e2e_spooling_run seals it */
     status = get_sealed(client, entry, &sealed);
     if (status != MQTT_E2E_OK)
         return not_sealed(client, entry, status);

@@ -120,6 +120,8 @@ typedef enum {
     MQTT_E2E_CONNECTED,    /* session up; subscriptions are being made again */
     MQTT_E2E_DISCONNECTED, /* lost; a reconnect follows after `retry_ms` */
     MQTT_E2E_FAILED,       /* could not connect, or was refused; a reconnect follows after `retry_ms` */
+    MQTT_E2E_SPOOL_FAILED, /* the spool can't be written or read: nothing of it goes out; tried again after
+                            * `retry_ms`. `broker` is "" */
     MQTT_E2E_STATE_LOST /* the state file can't be written: nothing is handed on or sent any more. `broker` is "" */
 } mqtt_e2e_client_event;
 
@@ -197,6 +199,14 @@ typedef struct {
 
     size_t queue_messages; /* bound of the queue, default 1,000 */
     size_t queue_bytes;    /* and of its payloads, default 16 MiB */
+    bool drop_oldest; /* when it is full, the oldest that was not sent goes; else the newest is not taken */
+
+    /* Where messages of QoS 1 and 2 are kept until a broker has acknowledged them, over crashes and power cuts; made if it is not there.
+     * In plain text, for the owner alone to read. NULL: none are kept. What is left there of an earlier run, with the same
+     * key, is sent first, each once; its tickets are not this run's. */
+    const char *spool_dir;
+    uint64_t spool_messages; /* its bounds: default 1,000,000, */
+    uint64_t spool_bytes;    /* and 1 GiB of payloads */
     uint16_t inflight; /* QoS 1 and 2 messages under way, default 100; before MQTT 5 at most 20 of QoS 2 */
     uint32_t backoff_min_ms, backoff_max_ms; /* reconnect, jittered exponential; default 500 and 30,000 */
     uint32_t
@@ -234,7 +244,8 @@ mqtt_e2e_client *mqtt_e2e_client_new(const mqtt_e2e_client_options *options, mqt
 /* Disconnects at once (use mqtt_e2e_client_drain first to lose nothing), wipes and frees. NULL is allowed. */
 void mqtt_e2e_client_free(mqtt_e2e_client *client);
 
-/* Queues a message; sealed when it goes out. `retain` makes it a lasting message (§3). *ticket (may be NULL) names it
+/* Queues a message; sealed when it goes out. With a spool, and QoS 1 or 2, it is kept once the loop has run; if that fails, on_published
+ * says so. `retain` makes it a lasting message (§3). *ticket (may be NULL) names it
  * in on_published. False: the queue is full, the topic is bad, or the payload too long; nothing was queued. */
 bool mqtt_e2e_client_publish(mqtt_e2e_client *client, const char *topic, const void *payload, size_t len,
                              int qos, bool retain, uint64_t *ticket, mqtt_e2e_error *error);
