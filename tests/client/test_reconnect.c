@@ -247,37 +247,6 @@ static void test_stale_in_flight(void **state)
     assert_int_equal(b.refused[MQTT_E2E_STALE], 0);
 }
 
-/* Goal: the acknowledgements of some were lost, others did not get to the broker, and then it was away for longer than receivers
- * take a packet. All are sealed anew, and each is taken once, also by who remembers 64 counters of a stream. Then once more. */
-static void test_again(void **state)
-{
-    (void)state;
-    a.options.session.clock_skew_ms = b.options.session.clock_skew_ms = 600;
-    b.options.session.window = 64;
-    start_both();
-    relay.budget = 0;
-    for (int i = 0; i < 100; i++) {
-        test_node_publish(&a, "topic", i < 80 ? "arrived" : "not yet", 1, false);
-        if (i == 79)
-            RUN_UNTIL(b.count == 80);
-        relay.deaf = i >= 79;
-    }
-    for (int round = 0; round < 2; round++) {
-        test_settle(900);
-        part();
-        relay.refuse = false;
-        relay.deaf = false;
-        relay.budget = round == 0 ? 4 : SIZE_MAX; /* a CONNACK, no PUBACK */
-        RUN_UNTIL(b.count == 100);
-    }
-    RUN_UNTIL(a.published == 100);
-    test_settle(50);
-    assert_int_equal(b.count, 100);
-    assert_int_equal(test_node_got(&b, "not yet"), 20);
-    assert_int_equal(b.refused[MQTT_E2E_REPLAY], 180);
-    assert_int_equal(b.refused[MQTT_E2E_STALE], 0);
-}
-
 /* Goal: no more messages than allowed are in flight; the others wait, and all arrive. */
 static void test_window(void **state)
 {
@@ -595,7 +564,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pubrec_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pubcomp_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stale_in_flight, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_window, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_packet_identifiers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_back_pressure, set_up, tear_down),

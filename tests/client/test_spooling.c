@@ -129,6 +129,42 @@ static void test_long_outage(void **state)
     crash_and_go_on(1500);
 }
 
+/* Goal: the same without a spool or a crash. The acknowledgements of some were lost, others did not get to the broker, and then it was away for longer than receivers
+ * take a packet. All are sealed anew, and each is taken once, also by who remembers 64 counters of a stream. Then once more. */
+static void test_again(void **state)
+{
+    (void)state;
+    a.options.spool_dir = NULL;
+    a.options.session.clock_skew_ms = b.options.session.clock_skew_ms = 600;
+    b.options.session.window = 64;
+    start_receiver();
+    test_node_start(&a);
+    RUN_UNTIL(mqtt_e2e_client_connected(a.client));
+    relay.budget = 0;
+    for (int i = 0; i < 100; i++) {
+        test_node_publish(&a, "topic", i < 80 ? "arrived" : "not yet", 1, false);
+        if (i == 79)
+            RUN_UNTIL(b.count == 80);
+        relay.deaf = i >= 79;
+    }
+    for (unsigned round = 0; round < 2; round++) {
+        test_settle(900);
+        relay.refuse = true;
+        test_relay_cut(&relay);
+        RUN_UNTIL(a.disconnected == round + 1u);
+        relay.refuse = false;
+        relay.deaf = false;
+        relay.budget = round == 0 ? 4 : SIZE_MAX; /* a CONNACK, no PUBACK */
+        RUN_UNTIL(b.count == 100);
+    }
+    RUN_UNTIL(a.published == 100);
+    test_settle(50);
+    assert_int_equal(b.count, 100);
+    assert_int_equal(test_node_got(&b, "not yet"), 20);
+    assert_int_equal(b.refused[MQTT_E2E_REPLAY], 180);
+    assert_int_equal(b.refused[MQTT_E2E_STALE], 0);
+}
+
 /* Goal: the spool holds far more than the queue; all arrive, in the order in which they were taken. */
 static void test_more_than_the_queue(void **state)
 {
@@ -215,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_crash, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_outage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_more_than_the_queue, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drop_oldest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
