@@ -77,7 +77,9 @@ static void publish_lines(state *pub)
 {
     const char *line;
     size_t len;
-    while (!pub->run.over && (has_spool(pub) || pub->under_way < pub->run.options->client.queue_messages) &&
+    while (!pub->run.over &&
+           (has_spool(pub) || pub->run.options->client.drop_oldest ||
+            pub->under_way < pub->run.options->client.queue_messages) &&
            cli_lines_peek(&pub->lines, &line, &len) && publish(pub, line, len))
         cli_lines_take(&pub->lines, len);
 }
