@@ -6,12 +6,15 @@
 #
 # and then runs in the top folder of the sources, with $work for its own files, $JOBS processes at most. It is run by
 # scripts/test, or by hand. Exit 0: passed. Lines that start with `note: ` are shown even then.
+#
+# $MQTT_E2E_ALL is `yes` where the longer version of a suite is wanted that has one (scripts/test --all), else `no`.
 set -eu
 cd "$(dirname "$0")/../.."
 suite=${0##*/}
 work=$PWD/build/test/$suite
 : "${JOBS:=$(nproc)}"
 export JOBS
+: "${MQTT_E2E_ALL:=no}"
 PATH=$PATH:/usr/sbin:/sbin # where Debian has mosquitto, for people who are not root
 mkdir -p "$work"
 
