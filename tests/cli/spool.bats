@@ -8,7 +8,7 @@ spooled() { # its database
 }
 
 is_made() {
-    [ -s spool/*/spool.db ]
+    [ -s "$(spooled)" ]
 }
 
 holds() { # TEXT: in the database, or its log
