@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 // A broker that does what it likes, by a plan that follows from a seed: loses, holds back, doubles, repeats, moves, alters, invents
 // messages, acknowledges what it did not deliver, breaks connections at any byte, falls silent. It keeps sessions and retained messages as
-// an honest one does, so that clients have all the chances that the standard gives them. MQTT 3.1.1 and 5.
+// an honest one does, so that clients have all the chances that the standard gives them. MQTT 3.1.1 and 5. What it does to messages is in
+// mistreatments.js.
 'use strict';
 const net = require('node:net');
 const mqtt = require('mqtt-packet');
+const { kinds, malformed } = require('./mistreatments.js');
+
+const names = Object.keys(kinds);
 
 // xorshift32: the same plan for the same seed on every machine.
 const random = (seed) => {
@@ -30,17 +34,21 @@ const matches = (filter, topic) => {
   return f.length === t.length;
 };
 
-const KEPT = 5000; // packets that it can repeat
+const KEPT = 5000; // packets that it can repeat, of late; and as many of all times
 const RECEIVE_MAXIMUM = 20; // in flight, in honest times
 
 class Broker {
   // `foreign` are packets of other keys: {topic, payload}.
-  constructor({ seed, foreign = [] }) {
-    Object.assign(this, { rng: random(seed), foreign, sessions: new Map(), retained: new Map(), memory: [], connections: new Set() });
+  constructor({ seed, foreign = [], breaks = 0.005 }) {
+    Object.assign(this, { rng: random(seed), foreign, sessions: new Map(), retained: new Map(), memory: [], archive: [], connections: new Set() });
     this.faults = 0;
     this.made = {}; // by kind
     this.honest = true;
     this.rate = 0.5; // of messages that something happens to
+    this.breaks = breaks; // the same for packets after which a connection is of no use any more
+    this.passed = 0;
+    this.tags = new Set(); // of all packets that passed: their last 16 bytes
+    this.news = null; // once it behaves: those that it sees for the first time
     this.timers = new Set();
   }
 
@@ -59,6 +67,7 @@ class Broker {
   // than its clients allowed, nothing is sent again.
   behave() {
     this.honest = true;
+    this.news = new Set();
     for (const session of this.sessions.values()) {
       session.inflight.clear();
       session.waiting = [];
@@ -104,28 +113,34 @@ class Broker {
     }
   }
 
-  // Breaks off after some bytes, for which there is no packet that is too short.
+  // Now and then it is the last that the connection sees: broken off after some bytes (there is no packet that is too short), something
+  // that is no MQTT, or nothing, from then on.
   write(c, packet) {
     if (c.silent || c.socket.destroyed) return;
     const bytes = mqtt.generate(packet, { protocolVersion: c.version });
-    if (!this.honest && this.rng.chance(0.004)) {
-      this.fault('connection broken within a packet');
-      c.socket.end(bytes.subarray(0, this.rng.below(bytes.length)));
+    if (this.honest || !this.rng.chance(this.breaks)) {
+      c.socket.write(bytes);
       return;
     }
-    if (!this.honest && this.rng.chance(0.001)) {
-      this.fault('garbage instead of MQTT');
-      c.socket.write(Buffer.from(Array.from({ length: 1 + this.rng.below(60) }, () => this.rng.below(256))));
-      this.later(500, () => c.socket.destroy());
-      return;
+    switch (this.rng.below(4)) {
+      case 0:
+        this.fault('connection broken within a packet');
+        c.socket.end(bytes.subarray(0, this.rng.below(bytes.length)));
+        return;
+      case 1:
+        this.fault('garbage instead of MQTT');
+        c.socket.write(Buffer.from(Array.from({ length: 1 + this.rng.below(60) }, () => this.rng.below(256))));
+        this.later(500, () => c.socket.destroy());
+        return;
+      case 2:
+        this.fault('malformed or unasked MQTT');
+        c.socket.write(Buffer.concat([malformed[this.rng.below(malformed.length)], bytes]));
+        return;
+      default:
+        this.fault('silence');
+        c.silent = true;
+        this.later(200 + this.rng.below(2000), () => c.socket.destroy());
     }
-    if (!this.honest && this.rng.chance(0.002)) {
-      this.fault('silence');
-      c.silent = true;
-      this.later(200 + this.rng.below(2000), () => c.socket.destroy());
-      return;
-    }
-    c.socket.write(bytes);
   }
 
   handle(c, p) {
@@ -170,24 +185,58 @@ class Broker {
     this.write(c, { cmd: 'suback', messageId: p.messageId, granted: p.subscriptions.map((s) => s.qos) });
     for (const [topic, m] of this.retained)
       if (p.subscriptions.some((s) => matches(s.topic, topic))) this.send(c.session, { ...m, retain: true });
+    if (this.honest || this.memory.length === 0 || !this.rng.chance(0.5)) return;
+    this.fault('repeated after a restart');
+    for (let i = 0; i < 50; i++) this.send(c.session, i % 2 ? this.other() : this.old());
+  }
+
+  // A node that does not come back.
+  forget(id) {
+    this.sessions.delete(id);
   }
 
   /* ---- Messages ---- */
 
   published(c, p) {
     const m = { topic: p.topic, payload: p.payload, qos: p.qos, retain: p.retain };
-    if (p.qos === 1) this.write(c, { cmd: 'puback', messageId: p.messageId });
-    if (p.qos === 2) this.write(c, { cmd: 'pubrec', messageId: p.messageId });
+    this.acknowledge(c, p);
     if (p.retain) this.retained.set(p.topic, m);
     if (this.memory.length < KEPT) this.memory.push(m);
     else this.memory[this.rng.below(KEPT)] = m;
+    this.passed++; // of all that passed, each is as likely to be in the archive
+    const place = this.passed <= KEPT ? this.archive.length : this.rng.below(this.passed);
+    if (place < KEPT) this.archive[place] = m;
+    const tag = m.payload.subarray(-16).toString('latin1');
+    if (this.news && !this.tags.has(tag)) this.news.add(tag);
+    this.tags.add(tag);
     this.route(m, c);
+  }
+
+  acknowledge(c, p) {
+    const cmd = [null, 'puback', 'pubrec'][p.qos];
+    if (!cmd) return;
+    if (this.honest || !this.rng.chance(0.01)) {
+      this.write(c, { cmd, messageId: p.messageId });
+      return;
+    }
+    const how = this.rng.below(3);
+    this.fault(['not acknowledged', 'acknowledged twice', 'acknowledged what was not sent'][how]);
+    if (how === 1) this.write(c, { cmd, messageId: p.messageId });
+    if (how > 0) this.write(c, { cmd, messageId: how === 1 ? p.messageId : 1 + this.rng.below(65535) });
+    // A sender that waits for the word on a few is not to stop for good.
+    if (how !== 1) this.later(2000, () => c.socket.destroyed || this.write(c, { cmd, messageId: p.messageId }));
   }
 
   route(m, from) {
     for (const session of this.sessions.values()) {
-      if (this.honest || !this.rng.chance(this.rate)) this.send(session, m);
-      else this.mistreat(session, m, from);
+      if (![...session.filters.keys()].some((f) => matches(f, m.topic))) continue;
+      if (this.honest || !this.rng.chance(this.rate)) {
+        this.send(session, m);
+        continue;
+      }
+      const name = names[this.rng.below(names.length)];
+      this.fault(name);
+      kinds[name](this, session, m, from);
     }
   }
 
@@ -214,66 +263,13 @@ class Broker {
     if (session.waiting.length > 0 && session.inflight.size < RECEIVE_MAXIMUM) this.begin(session, session.waiting.shift());
   }
 
-  other(m) {
-    return this.memory[this.rng.below(this.memory.length)] || m;
+  // What passed of late, and at any time.
+  other() {
+    return this.memory[this.rng.below(this.memory.length)];
   }
 
-  mistreat(session, m, from) {
-    const rng = this.rng;
-    const altered = Buffer.from(m.payload);
-    const kinds = {
-      lost: () => {},
-      delayed: () => this.later(rng.below(3000), () => this.send(session, m)),
-      reordered: () => this.later(rng.below(30), () => this.send(session, m)),
-      doubled: () => [0, 0].forEach(() => this.send(session, m)),
-      repeated: () => {
-        this.send(session, m);
-        this.send(session, this.other(m));
-      },
-      'repeated much later': () => {
-        this.send(session, m);
-        this.later(rng.below(20000), () => this.send(session, m));
-      },
-      'moved to another topic': () => this.send(session, { ...m, topic: this.other(m).topic }),
-      'another payload on this topic': () => this.send(session, { ...m, payload: this.other(m).payload }),
-      'sent back to its sender': () => {
-        this.send(session, m);
-        if (from.session) this.write(from, { cmd: 'publish', topic: m.topic, payload: m.payload, qos: 0, retain: false, dup: false });
-      },
-      'a bit flipped': () => {
-        if (altered.length > 0) altered[rng.below(altered.length)] ^= 1 << rng.below(8);
-        this.send(session, { ...m, payload: altered });
-      },
-      cut: () => this.send(session, { ...m, payload: altered.subarray(0, rng.below(altered.length + 1)) }),
-      extended: () => this.send(session, { ...m, payload: Buffer.concat([altered, Buffer.alloc(1 + rng.below(40))]) }),
-      junk: () => {
-        this.send(session, m);
-        this.send(session, { ...m, payload: Buffer.from(Array.from({ length: rng.below(200) }, () => rng.below(256))) });
-      },
-      "another key's": () => {
-        this.send(session, m);
-        if (this.foreign.length > 0) this.send(session, { ...m, payload: this.foreign[rng.below(this.foreign.length)].payload });
-      },
-      'marked as retained': () => this.send(session, { ...m, retain: true }),
-      'retain mark stripped': () => this.send(session, { ...m, retain: false }),
-      'connection closed': () => {
-        this.send(session, m);
-        if (session.connection && rng.chance(0.1)) session.connection.socket.destroy();
-      },
-      'QoS taken away': () => this.send(session, { ...m, qos: 0 }),
-      'too long': () => {
-        this.send(session, m);
-        this.send(session, { ...m, payload: Buffer.alloc(rng.chance(0.02) ? 300000 : 2000) });
-      },
-      'sent twice as one': () => {
-        this.send(session, m);
-        this.send(session, { ...m, payload: Buffer.concat([altered, altered]) });
-      },
-    };
-    const names = Object.keys(kinds);
-    const name = names[rng.below(names.length)];
-    this.fault(name);
-    kinds[name]();
+  old() {
+    return this.archive[this.rng.below(this.archive.length)];
   }
 }
 
