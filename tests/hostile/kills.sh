@@ -3,46 +3,9 @@
 # kills.sh [KILLS]: a receiver of a session that the broker keeps is killed with -9, again and again, at any moment, while an attacker
 # sends all that passes once more. No message may be accepted twice; what is missing at the end must be messages that were in
 # hand at a kill, which the next start names. (default: 100 kills; MQTT_E2E and REPLAYER name the programs)
-set -eu
+. "${0%/*}/common.sh"
 kills=${1:-100}
-: "${MQTT_E2E:=mqtt-e2e}" "${REPLAYER:?}"
-PATH=$PATH:/usr/sbin
-dir=$(mktemp -d)
-pids=
-cleanup() {
-    for pid in $pids; do kill "$pid" 2>/dev/null || true; done
-    wait 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-
-free_port() {
-    local port
-    while :; do
-        port=$((RANDOM % 20000 + 20000))
-        (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-    done
-    echo "$port"
-}
-
-start_broker() {
-    for _ in 1 2 3; do
-        port=$(free_port)
-        printf 'listener %s 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nset_tcp_nodelay true\n' "$port" >"$dir/conf"
-        mosquitto -c "$dir/conf" >"$dir/broker.log" 2>&1 &
-        broker=$!
-        for _ in $(seq 100); do
-            kill -0 "$broker" 2>/dev/null || break
-            if (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-                pids="$pids $broker"
-                return
-            fi
-            sleep 0.05
-        done
-    done
-    cat "$dir/broker.log" >&2
-    exit 1
-}
+: "${REPLAYER:?}"
 
 receive() {
     "$MQTT_E2E" sub -K "$dir/key" -h 127.0.0.1 -p "$port" -c -i receiver -q 1 -t t --state "$dir/state" >>"$dir/out" 2>>"$dir/err" &
@@ -55,8 +18,6 @@ stop_receiver() { # SIGNAL
 }
 
 start_broker
-echo 000102030405060708090a0b0c0d0e0f >"$dir/key"
-chmod 600 "$dir/key"
 : >"$dir/out"
 : >"$dir/err"
 "$MQTT_E2E" sub -K "$dir/key" -h 127.0.0.1 -p "$port" -c -i receiver -q 1 -t t --state "$dir/state" -E # the broker keeps its session
