@@ -167,9 +167,13 @@ char *cli_json_text(const mqtt_e2e_delivery *delivery, unsigned how)
     size_t flags = how & CLI_JSON_PRETTY ? JSON_INDENT(2) : JSON_COMPACT;
     json_t *object = object_of(delivery);
     char *text = NULL;
-    if (object && ((how & CLI_JSON_EMBED) == 0 || embed(object, delivery->message)))
+    if (object && (how & CLI_JSON_EMBED) && !embed(object, delivery->message)) {
+        json_decref(object);
+        return NULL;
+    }
+    if (object)
         text = json_dumps(object, flags | (how & CLI_JSON_ASCII ? JSON_ENSURE_ASCII : 0));
-    else if (!object)
+    if (!text)
         cli_error("out of memory for a message of %zu bytes", delivery->message->payload.len);
     json_decref(object);
     return text;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "format.h"
+#include "run.h"
 
 /* The length of the UTF-8 character (RFC 3629) at `text`, and which it is; 0: none stands there. */
 static size_t character(const unsigned char *text, size_t len, uint32_t *code)
@@ -92,7 +93,9 @@ static bool print_plain(const cli_options *options, const mqtt_e2e_message *mess
 bool cli_print(const cli_options *options, const mqtt_e2e_delivery *delivery)
 {
     static const char mark[] = "[old] ";
+    size_t len = delivery->message->payload.len;
     bool fine = true;
+    cli_memory_lift(len);
     if (options->json)
         fine = cli_put_json(delivery, options->pretty ? CLI_JSON_PRETTY : 0);
     else {
@@ -103,5 +106,6 @@ bool cli_print(const cli_options *options, const mqtt_e2e_delivery *delivery)
     }
     if (fine && !options->no_newline)
         fine = cli_put("\n", 1);
+    cli_memory_restore(len);
     return cli_flush() && fine;
 }

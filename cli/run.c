@@ -182,6 +182,7 @@ bool cli_run_start(cli_run *run, cli_options *options, cli_patience patience)
     client->on_refused = on_refused;
     client->on_debug = options->debug ? on_debug : NULL;
     client->context = run;
+    cli_memory_bound(options);
     run->client = cli_state_client(options, &error);
     if (!run->client)
         cli_tell(&error);

@@ -57,6 +57,15 @@ int64_t cli_run_until(int64_t when);
 /* mqtt_e2e_client_new, with the state file that the command keeps, of which it tells what it found. */
 mqtt_e2e_client *cli_state_client(cli_options *options, mqtt_e2e_error *error);
 
+/* ---- memory.c ------------------------------------------------------------------------------------ */
+
+/* From now on this process has no more memory than a client of these options needs: a broker can't make it take more. */
+void cli_memory_bound(const cli_options *options);
+
+/* Around the printing of a payload of `len` bytes, which may need a multiple of that; nothing is received meanwhile. */
+void cli_memory_lift(size_t len);
+void cli_memory_restore(size_t len);
+
 /* ---- refused.c ---------------------------------------------------------------------------------- */
 
 /* Says of a refused packet why it was refused, and whose clock may be wrong. */

@@ -73,7 +73,7 @@ const char *e2e_reason_mosquitto(int code)
     case MOSQ_ERR_TLS_HANDSHAKE:
         return "no TLS connection could be made";
     case MOSQ_ERR_NOMEM:
-        return "out of memory";
+        return "out of memory, maybe for a packet that the broker says is very long";
     case MOSQ_ERR_OVERSIZE_PACKET:
     case MOSQ_ERR_PAYLOAD_SIZE:
         return "the packet is longer than the broker takes";

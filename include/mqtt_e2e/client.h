@@ -25,8 +25,13 @@
  * After a fork, a child that uses the client has one of its own: with a new stream, a new connection under a random
  * client id, the subscriptions, and none of the messages and requests of the parent's. Fork outside of callbacks.
  *
- * libmosquitto sets SIGPIPE to be ignored, for the whole process. A broker without MQTT 5's limit on packets can make
- * it allocate up to 256 MiB for one packet, before we see it.
+ * libmosquitto sets SIGPIPE to be ignored, for the whole process.
+ *
+ * A broker can make it allocate 256 MiB for one packet, before we see it (twice that, once it is there); with MQTT 5 it is told our limit,
+ * and a hostile one does not care. What helps is a limit on the process's memory, setrlimit(RLIMIT_DATA): libmosquitto
+ * ends the connection when it is refused the memory, and so do we, with MQTT_E2E_DISCONNECTED. The soft limit must be above what the process
+ * uses (VmData in /proc/self/status), by several times options.session.longest_packet and the queue's bytes. The command line
+ * does so: see cli/memory.c, and docs/RELIABILITY.md for what remains.
  */
 #include <stdbool.h>
 #include <stddef.h>
