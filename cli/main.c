@@ -181,6 +181,7 @@ int main(int argc, char **argv)
 {
     keep_standard_streams();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error like any other: told, and exit code 1 */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow (RLIMIT_FSIZE) */
     const struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none); /* a core file would hold the key */
     int code = run(argc, argv);

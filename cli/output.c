@@ -107,7 +107,7 @@ int cli_usage_error(const char *command, const char *format, ...)
 static bool write_failed(void)
 {
     static bool told;
-    if (!told && errno != EPIPE)
+    if (!told && errno != EPIPE && errno != EINTR) /* EINTR: we are told to end (run.c) */
         cli_error("cannot write to standard output: %s", errno ? strerror(errno) : "a write failed");
     told = true;
     return false;

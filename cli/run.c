@@ -30,20 +30,37 @@ static void on_signal(int number)
 {
     int before = errno;
     (void)!write(signal_pipe[1], &number, 1);
+    alarm(1);
     errno = before;
 }
 
-/* The first signal ends the loop; a second one, should a name lookup block it, the process. */
+/* A write to a pipe that nobody reads would keep us for ever; it is interrupted, also should it begin only now. */
+static void on_alarm(int number)
+{
+    (void)number;
+    alarm(1);
+}
+
+static void catch_signal(int number, void (*handler)(int), int flags)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags}, before;
+    sigemptyset(&action.sa_mask);
+    if (number == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+        return; /* nohup */
+    sigaction(number, &action, NULL);
+}
+
+/* The first signal ends the loop; a second one, should something block it, the process. */
 static bool watch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
     if (signal_pipe[0] < 0 && pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
         cli_error("cannot make a pipe: %s", strerror(errno));
         return false;
     }
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    catch_signal(SIGALRM, on_alarm, 0);
+    catch_signal(SIGINT, on_signal, (int)SA_RESETHAND);
+    catch_signal(SIGTERM, on_signal, (int)SA_RESETHAND);
+    catch_signal(SIGHUP, on_signal, (int)SA_RESETHAND);
     return true;
 }
 

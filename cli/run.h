@@ -25,7 +25,7 @@ typedef struct {
     mqtt_e2e_client *client;
     cli_patience patience;
     bool was_connected, over;
-    bool interrupted;     /* SIGINT or SIGTERM came */
+    bool interrupted;     /* SIGINT, SIGTERM or SIGHUP came */
     int code;             /* exit code, once over */
     int64_t connected_at; /* for the first time, by cli_run_now; 0 = not yet */
 } cli_run;

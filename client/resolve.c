@@ -4,6 +4,8 @@
  * tries only the first address that does not fail at once, so that a name with an IPv6 address and no way there never gets
  * to IPv4. So we look up, and hand it one address after the other as text, for which it does not need to ask.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
@@ -100,11 +102,21 @@ static bool write_address(const struct addrinfo *a, e2e_address out)
     return getnameinfo(a->ai_addr, a->ai_addrlen, out, sizeof(e2e_address), NULL, 0, NI_NUMERICHOST) == 0;
 }
 
+/* getaddrinfo calls a name unknown where it could not open what it would look it up in. */
+static const char *why_not(const e2e_lookup *lookup)
+{
+    int fd = fcntl(lookup->done, F_DUPFD_CLOEXEC, 0), code = errno;
+
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 ? strerror(code) : gai_strerror(lookup->error);
+}
+
 unsigned e2e_resolve_take(e2e_lookup *lookup, e2e_address addresses[E2E_ADDRESSES_MAX], const char **why)
 {
     unsigned count = 0;
 
-    *why = lookup->error != 0 ? gai_strerror(lookup->error) : "it has no address";
+    *why = lookup->error != 0 ? why_not(lookup) : "it has no address";
     for (struct addrinfo *a = lookup->list; a != NULL && count < E2E_ADDRESSES_MAX; a = a->ai_next)
         count += write_address(a, addresses[count]);
     e2e_resolve_abandon(lookup, false);

@@ -25,7 +25,7 @@ const children = [];
 
 const fail = (text) => {
   console.log(`WRONG seed ${seed}: ${text}`);
-  for (const child of children) child.kill();
+  for (const child of children.reverse()) child.kill(); // the broker last
   process.exit(1);
 };
 
@@ -142,7 +142,7 @@ const main = async () => {
   for (const [line, times] of seen) if (times > 1 || !/^genuine \d+$/.test(line)) fail(`handed on ${times} times: ${line}`);
   if (!asan && (grown[0] >= 1024 || grown[1] >= 1024)) fail('memory grows');
   const ends = children.map((child) => new Promise((resolve) => child.on('exit', resolve)));
-  for (const child of children) child.kill();
+  for (const child of children.reverse()) child.kill(); // the broker last
   await Promise.all(ends);
   attacker.destroy();
   fs.rmSync(dir, { recursive: true });

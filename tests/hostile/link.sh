@@ -28,12 +28,12 @@ node() { # SPACE COMMAND ARGUMENT...
 
 nsenter --net="$near" mosquitto -c "$dir/conf" >"$dir/broker.log" 2>&1 &
 pids="$pids $!"
-await 10 grep -q running "$dir/broker.log" || wrong "no broker: $(cat "$dir/broker.log")"
+await 10 grep -sq running "$dir/broker.log" || wrong "no broker: $(cat "$dir/broker.log")"
 for side in near far; do
     mkfifo "$dir/$side.in"
     node "${!side}" sub -c -i "sub$side" -t "to/$side" --state "$dir/$side.state" -d >"$dir/$side.out" 2>"$dir/$side.err" 9>&- 8>&- &
     pids="$pids $!"
-    await 60 grep -q 'subscribed to' "$dir/$side.err" || wrong "no subscription: $(tail -n 3 "$dir/$side.err")"
+    await 60 grep -sq 'subscribed to' "$dir/$side.err" || wrong "no subscription: $(tail -n 3 "$dir/$side.err")"
 done
 node "$near" pub -l -i pubnear -t to/far -W 300 <"$dir/near.in" 2>"$dir/near.pub" &
 near_pub=$!

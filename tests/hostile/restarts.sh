@@ -15,7 +15,7 @@ start_broker 'persistence true' "persistence_location $dir/" 'autosave_interval 
 "$MQTT_E2E" sub -K "$dir/key" -h 127.0.0.1 -p "$port" -c -i receiver -q 1 -t t --state "$dir/state" -d >"$dir/out" 2>"$dir/err" &
 receiver=$!
 pids="$pids $receiver"
-await 10 grep -q 'subscribed to' "$dir/err" || wrong "no subscription: $(cat "$dir/err")"
+await 10 grep -sq 'subscribed to' "$dir/err" || wrong "no subscription: $(cat "$dir/err")"
 kill -USR1 "$broker" # writes its file: that it knows the receiver is not what is tried here
 await 10 test -s "$dir/mosquitto.db" || wrong 'mosquitto wrote no file'
 
