@@ -22,7 +22,7 @@
 #define TOLERANT true
 #endif
 
-enum { MIB = 1 << 20, LARGE = 64 * 1024 };
+enum { MIB = 1 << 20, LARGE = 64 * 1024, PACKETS_MAX = 192 * MIB };
 
 static rlim_t limit; /* 0: none of ours */
 
@@ -40,16 +40,19 @@ static rlim_t used(void)
 }
 
 /*
- * What we may come to need. A packet that we accept lies there up to six times: as libmosquitto read it, in the message made of it, opened,
- * and QoS 2 keeps more than one. What is queued, where anything is, lies there four times: as text, sealed, as libmosquitto's message
- * and packet. The rest: the state, tables, name lookups.
+ * What we may come to need. A packet that we accept may lie there twice for each broker, as libmosquitto read it and as the message that it
+ * keeps for QoS 2, and four times more while it is opened and handed on. What is queued, where anything is, lies there four
+ * times: as text, sealed, as libmosquitto's message and packet. The rest: the state, tables, the spool, name lookups.
  */
 static rlim_t needed(const cli_options *options)
 {
     const mqtt_e2e_client_options *client = &options->client;
+    rlim_t brokers = client->host_count > 0 ? client->host_count : 1;
+    rlim_t packets = (2 * brokers + 4) * client->session.longest_packet;
     rlim_t queue = options->command == CLI_FOR_SUB ? 0 : 4 * (rlim_t)client->queue_bytes;
-    return 6 * (rlim_t)client->session.longest_packet + queue +
-           4 * (rlim_t)mqtt_e2e_session_size(&client->session) + 32 * MIB;
+    if (packets > PACKETS_MAX)
+        packets = PACKETS_MAX;
+    return packets + queue + 4 * (rlim_t)mqtt_e2e_session_size(&client->session) + 32 * MIB;
 }
 
 static void set(rlim_t soft)
