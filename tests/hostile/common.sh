@@ -57,7 +57,7 @@ launch_broker() {
     kill -0 "$broker" 2>/dev/null
 }
 
-# start_broker [LINE...]: mosquitto on a free port, with further lines of configuration.
+# start_broker LINE...: mosquitto on a free port, with further lines of configuration.
 start_broker() {
     local attempt
     for attempt in 1 2 3 4 5; do
@@ -65,7 +65,7 @@ start_broker() {
         {
             printf 'listener %s 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nset_tcp_nodelay true\n' "$port"
             printf 'user %s\n' "$(id -un)" # root too: mosquitto would change to a user who can't write here
-            [ $# = 0 ] || printf '%s\n' "$@"
+            printf '%s\n' "$@"
         } >"$dir/conf"
         if launch_broker; then
             pids="$pids $broker"

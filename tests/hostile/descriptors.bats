@@ -20,7 +20,7 @@ few() { # NUMBER COMMAND ARGUMENT...
 # What any number of descriptors leads to, from those that the program needs to be run at all to as many as are enough.
 with_few() { # COMMAND ARGUMENT...
     local number status worked=no failed=no
-    for number in $(seq $FIRST $((FIRST + 12))); do
+    for number in $(seq "$FIRST" $((FIRST + 12))); do
         status=0
         few "$number" "$@" || status=$?
         case $status in
@@ -38,7 +38,7 @@ with_few() { # COMMAND ARGUMENT...
             ;;
         esac
     done
-    [ $failed = yes ] && [ $worked = yes ] || { echo "failed: $failed, worked: $worked" && return 1; }
+    same "$failed $worked" 'yes yes'
 }
 
 @test "pub" {
@@ -72,7 +72,7 @@ with_few() { # COMMAND ARGUMENT...
 
 @test "keygen, seal, open" {
     local number status
-    for number in $(seq $FIRST $((FIRST + 3))); do
+    for number in $(seq "$FIRST" $((FIRST + 3))); do
         for command in 'keygen -o new' 'seal -t t -m x' 'open'; do
             status=0
             # shellcheck disable=SC2086

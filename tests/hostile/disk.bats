@@ -110,3 +110,30 @@ as_nobody() { # COMMAND...
     seq 6000 | cmp - <(cat s.out s2.out)
     lacks "$(cat s2.err)" 'not trusted'
 }
+
+@test "a spool where nothing can be written: 1, and why" {
+    FILL=yes expect 1 on_disk size=64k "$MQTT_E2E" pub -h 127.0.0.1 -p "$PORT" -t t -q 1 -m x --spool disk/spool
+    contains "$stderr" 'no space is left for the spool'
+    expect 1 on_disk size=64k:ro "$MQTT_E2E" pub -h 127.0.0.1 -p "$PORT" -t t -q 1 -m x --spool disk/spool
+    contains "$stderr" "cannot make the spool 'disk/spool': Read-only file system"
+    expect 1 prlimit --fsize=2000 "$MQTT_E2E" pub -h 127.0.0.1 -p "$PORT" -t t -q 1 -m x --spool spool
+    contains "$stderr" 'File too large'
+}
+
+@test "a disk that is full only later: what the spool has waits there, and goes out once there is room" {
+    start_sub s -t t -q 1
+    # shellcheck disable=SC2016
+    unshare -m bash -c 'mount -t tmpfs -o size=1m tmpfs disk
+        "$MQTT_E2E" pub -h 127.0.0.1 -p 1 -t t -q 1 -m first --spool disk/spool -W 1
+        cat /dev/zero >disk/filler 2>/dev/null
+        timeout 10 "$MQTT_E2E" pub -h 127.0.0.1 -p 1 -t t -q 1 -m second --spool disk/spool -W 1
+        echo "full: $?"
+        rm disk/filler
+        "$MQTT_E2E" pub -h 127.0.0.1 -p "$1" --spool disk/spool
+        echo "room: $?"' full "$PORT" >p.out 2>p.err 3>&-
+    contains "$(cat p.err)" 'no space is left for the spool'
+    lacks "$(cat p.out)" 'full: 0'
+    contains "$(cat p.out)" 'room: 0'
+    wait_for s.out first
+    lacks "$(cat s.out)" second
+}

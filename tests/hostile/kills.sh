@@ -17,7 +17,7 @@ stop_receiver() { # SIGNAL
     wait "$receiver" 2>/dev/null || true
 }
 
-start_broker
+start_broker ""
 : >"$dir/out"
 : >"$dir/err"
 "$MQTT_E2E" sub -K "$dir/key" -h 127.0.0.1 -p "$port" -c -i receiver -q 1 -t t --state "$dir/state" -E # the broker keeps its session

@@ -67,7 +67,7 @@ memory() { # PID
     exec 5<>pipe
     "$MQTT_E2E" sub -h 127.0.0.1 -p "$PORT" -t t -q 1 --state none -d >pipe 2>s.err 3>&- 5>&- &
     local sub=$!
-    PIDS+=($sub)
+    PIDS+=("$sub")
     wait_for s.err 'subscribed to'
     head -c 300000 /dev/zero | tr '\0' x >large
     e2e pub -t t -f large -q 1
@@ -84,7 +84,7 @@ memory() { # PID
     exec 5<>pipe
     "$MQTT_E2E" sub -h 127.0.0.1 -p "$PORT" -t t -q 1 -c -i a --state state -d >pipe 2>s.err 3>&- 5>&- &
     local sub=$! before cpu start
-    PIDS+=($sub)
+    PIDS+=("$sub")
     wait_for s.err 'subscribed to'
     before=$(memory $sub)
     seq 5000 | sed "s/\$/ $(head -c 900 /dev/zero | tr '\0' x)/" | e2e pub -t t -q 1 -l
@@ -107,7 +107,7 @@ memory() { # PID
     mkfifo pipe go
     "$MQTT_E2E" sub -h 127.0.0.1 -p "$PORT" -t t -q 1 -c -i a -k 5 --state state -d >pipe 2>s.err 3>&- 5>&- &
     local sub=$!
-    PIDS+=($sub)
+    PIDS+=("$sub")
     (read -r _ <go && exec cat) <pipe >s.out 3>&- &
     PIDS+=($!)
     wait_for s.err 'subscribed to'
