@@ -3,56 +3,30 @@
 # two_brokers.sh [KILLS]: sender and receiver use two brokers at once. 1,000 messages of QoS 1 a second; now the one, now the other
 # broker is killed with -9 in the middle of it, and started again. Every message must arrive, once. (default: 6 kills;
 # MQTT_E2E names the program)
-set -eu
+. "${0%/*}/common.sh"
 kills=${1:-6}
-: "${MQTT_E2E:=mqtt-e2e}"
-PATH=$PATH:/usr/sbin
-dir=$(mktemp -d)
-pids=()
-cleanup() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap cleanup EXIT
 
 fail() {
-    echo "two_brokers: $*" >&2
     tail -n 20 "$dir"/*.err >&2
-    exit 1
+    wrong "$*"
 }
 
 until_true() { # COMMAND...
-    for _ in $(seq 600); do
-        "$@" && return
-        sleep 0.05
-    done
-    fail "in vain: $*"
+    await 60 "$@" || fail "in vain: $*"
 }
 
-listens() { # PORT
-    (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+# Broker NUMBER at $port, which launch_broker of common.sh has started.
+note_broker() { # NUMBER
+    brokers[$1]=$broker
+    ports[$1]=$port
+    pids="$pids $broker"
 }
 
-start_broker() { # NUMBER PORT
-    printf 'listener %s 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nset_tcp_nodelay true\n' "$2" >"$dir/conf$1"
-    mosquitto -c "$dir/conf$1" >>"$dir/broker$1.log" 2>&1 9>&- &
-    broker[$1]=$!
-    pids+=($!)
-    for _ in $(seq 100); do
-        kill -0 "${broker[$1]}" 2>/dev/null || return 1
-        listens "$2" && return
-        sleep 0.05
-    done
-    return 1
-}
-
-first_start() { # NUMBER: on a port that nobody has
-    for _ in 1 2 3; do
-        port[$1]=$((RANDOM % 20000 + 20000))
-        ! listens "${port[$1]}" && start_broker "$1" "${port[$1]}" && return
-    done
-    fail "mosquitto does not start"
+restart() { # NUMBER
+    port=${ports[$1]}
+    sed -i "s/^listener .*/listener $port 127.0.0.1/" "$dir/conf"
+    launch_broker || fail "mosquitto does not start again"
+    note_broker "$1"
 }
 
 count() { # FILE TEXT: of lines
@@ -63,20 +37,20 @@ has() { # FILE TEXT COUNT
     [ "$(count "$1" "$2")" -ge "$3" ]
 }
 
-broker=() port=()
-first_start 0
-first_start 1
-hosts=127.0.0.1:${port[0]},127.0.0.1:${port[1]}
-echo 000102030405060708090a0b0c0d0e0f >"$dir/key"
-chmod 600 "$dir/key"
+brokers=() ports=()
+start_broker
+note_broker 0
+start_broker
+note_broker 1
+hosts=127.0.0.1:${ports[0]},127.0.0.1:${ports[1]}
 "$MQTT_E2E" sub -K "$dir/key" -h "$hosts" -q 1 -t t -d --state none >"$dir/out" 2>"$dir/sub.err" &
 receiver=$!
-pids+=("$receiver")
+pids="$pids $receiver"
 until_true has sub.err 'subscribed to t' 2
 mkfifo "$dir/lines"
 "$MQTT_E2E" pub -K "$dir/key" -h "$hosts" -q 1 -t t -l -d <"$dir/lines" 2>"$dir/pub.err" &
 sender=$!
-pids+=("$sender")
+pids="$pids $sender"
 exec 9>"$dir/lines"
 until_true has pub.err 'connected to' 2
 
@@ -91,16 +65,16 @@ until_true has pub.err 'connected to' 2
     echo $sent >"$dir/sent"
 ) >&9 &
 feeder=$!
-pids+=("$feeder")
+pids="$pids $feeder"
 start=$(date +%s%N)
 for i in $(seq "$kills"); do
     sleep "0.$((RANDOM % 900 + 100))"
     victim=$((i % 2))
-    kill -9 "${broker[victim]}"
-    wait "${broker[victim]}" 2>/dev/null || true
+    kill -9 "${brokers[victim]}"
+    wait "${brokers[victim]}" 2>/dev/null || true
     echo "kill $i: broker $victim; $(wc -l <"$dir/out") messages came so far"
     sleep "0.$((RANDOM % 900 + 100))"
-    start_broker $victim "${port[victim]}" || fail "mosquitto does not start again"
+    restart $victim
     until_true has sub.err 'subscribed to t' $((i + 2)) # two brokers up again
     until_true has pub.err 'connected to' $((i + 2))
 done
