@@ -118,6 +118,33 @@ static void test_request_offline(void **state)
     assert_string_equal(asker.answer_text, "re: b");
 }
 
+/* Goal: a request that may have arrived is not sealed anew when it has become too old, or it would be done twice. One that did not
+ * go out is. */
+static void test_request_stale(void **state)
+{
+    (void)state;
+    asker.options.session.clock_skew_ms = one.options.session.clock_skew_ms = 600;
+    start_all();
+    asker.one_answer = true;
+    test_node_request(&asker, "cmd/first", "first", 5000);
+    RUN_UNTIL(asker.answers == 1);
+    relay.budget = 0; /* no answer comes through, nor an acknowledgement */
+    test_node_request(&asker, "cmd/once", "once", 1500);
+    RUN_UNTIL(one.count == 2);
+    test_settle(500);
+    relay.refuse = true;
+    test_relay_cut(&relay);
+    RUN_UNTIL(asker.disconnected == 1);
+    test_node_request(&asker, "cmd/later", "later", 5000);
+    relay.refuse = false;
+    relay.budget = SIZE_MAX;
+    RUN_UNTIL(asker.answers == 2);
+    assert_string_equal(asker.answer_text, "re: later");
+    RUN_UNTIL(asker.timeouts >= 1);
+    assert_int_equal(one.count, 3);
+    RUN_UNTIL(mqtt_e2e_client_queued(asker.client) == 0);
+}
+
 /* Goal: a reply sent again by the broker, or to a request that is closed, is refused. */
 static void test_unasked(void **state)
 {
@@ -370,6 +397,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_several_replies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_timeout, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_request_offline, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_request_stale, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unasked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_requests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_new_stream, set_up, tear_down),
