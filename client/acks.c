@@ -80,14 +80,14 @@ static void take_limits(e2e_broker *b, const mosquitto_property *list)
     b->no_lasting = retain == 0;
 }
 
-/* libmosquitto sends again what it kept. What may be stale by now goes out sealed anew too. */
+/* libmosquitto sends again what it kept. What may be stale by now goes out sealed anew too: another broker may have that already. */
 static void renew_stale(e2e_broker *b)
 {
     e2e_flight *flight, *before;
 
     for (flight = TAILQ_LAST(&b->unacked, e2e_flight_list); flight != NULL; flight = before) {
         before = TAILQ_PREV(flight, e2e_flight_list, link);
-        if (!e2e_flights_fresh(b->client, flight->entry))
+        if (!e2e_flights_fresh(b->client, flight->entry) || flight->at < flight->entry->sealed_at)
             e2e_flights_back(b, flight);
     }
 }

@@ -79,24 +79,15 @@ static e2e_broker *free_broker(mqtt_e2e_client *client)
     return e2e_broker_writable(b) && TAILQ_EMPTY(&b->todo) && TAILQ_EMPTY(&b->waiting) ? b : NULL;
 }
 
-/* What goes first where the oldest is to go: sealed messages have gone out, and those of the spool take no room from others. */
-static e2e_entry *oldest(const mqtt_e2e_client *client)
-{
-    e2e_entry *entry;
-
-    TAILQ_FOREACH(entry, &client->queue.messages, link)
-    if (entry->seq == 0)
-        return entry;
-    return NULL;
-}
-
 static bool make_room(mqtt_e2e_client *client, size_t len, mqtt_e2e_error *error)
 {
     mqtt_e2e_error dropped;
     e2e_entry *entry;
 
     while (!e2e_queue_has_room(&client->queue, len, error)) {
-        if (!client->options.drop_oldest || len > client->queue.max_bytes || (entry = oldest(client)) == NULL)
+        /* Sealed messages have gone out, and those of the spool take no room from others. */
+        if (!client->options.drop_oldest || len > client->queue.max_bytes ||
+            (entry = e2e_queue_unspooled(&client->queue)) == NULL)
             return false;
         e2e_error_set(&dropped, "", "dropped, as the queue is full and was to drop the oldest");
         e2e_flights_fail(client, entry, &dropped);

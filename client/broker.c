@@ -286,6 +286,17 @@ static bool short_of_mids(const e2e_broker *b)
     return oldest != NULL && (uint16_t)(b->last_mid - oldest->mid) > MIDS_MAX;
 }
 
+/* When it has been so for too long. */
+static int64_t stuck_at(const e2e_broker *b)
+{
+    int64_t since;
+
+    if (!short_of_mids(b))
+        return E2E_NEVER;
+    since = TAILQ_FIRST(&b->unacked)->at;
+    return (since > b->up_at ? since : b->up_at) + UNACKED_MS;
+}
+
 /* When silence has lasted too long. libmosquitto pings after one keep-alive in which nothing came, and waits a whole one more for
  * the answer: that is longer than a broker would wait for us (MQTT 3.1.1 §3.1.2.10). */
 static int64_t silent_at(const e2e_broker *b)
@@ -295,20 +306,14 @@ static int64_t silent_at(const e2e_broker *b)
     return keep_alive == 0 ? E2E_NEVER : b->heard_at + keep_alive + keep_alive * 9 / 20;
 }
 
-/* Pings, and looks whether the broker is alive. */
+/* Pings. */
 static void look_after(e2e_broker *b, int64_t now)
 {
     int64_t period = b->client->options.keep_alive * (int64_t)125;
 
     b->misc_at = period == 0 ? E2E_NEVER : now + (period > 250 ? period : 250);
-    if (!still_there(b, e2e_connection_misc(b)))
-        return;
-    if (short_of_mids(b) && now - b->up_at > UNACKED_MS && now - TAILQ_FIRST(&b->unacked)->at > UNACKED_MS) {
-        snprintf(b->why, sizeof b->why, "the broker does not acknowledge what it is sent");
-        fail(b, 0);
-        return;
-    }
-    e2e_broker_watch(b);
+    if (still_there(b, e2e_connection_misc(b)))
+        e2e_broker_watch(b);
 }
 
 void e2e_broker_tick(e2e_broker *b, int64_t now)
@@ -325,9 +330,17 @@ void e2e_broker_tick(e2e_broker *b, int64_t now)
         snprintf(b->why, sizeof b->why, "nothing was heard from the broker for %.1f s",
                  (double)(now - b->heard_at) / 1000);
         fail(b, 0);
+    } else if (b->phase == E2E_UP && now >= stuck_at(b)) {
+        snprintf(b->why, sizeof b->why, "the broker does not acknowledge what it is sent");
+        fail(b, 0);
     } else if (b->phase == E2E_UP && now >= b->misc_at) {
         look_after(b, now);
     }
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 int64_t e2e_broker_next(const e2e_broker *b)
@@ -336,7 +349,9 @@ int64_t e2e_broker_next(const e2e_broker *b)
     case E2E_IDLE:
         return b->due;
     case E2E_UP:
-        return b->broken != 0 ? 0 : b->misc_at < silent_at(b) ? b->misc_at : silent_at(b);
+        if (b->broken != 0)
+            return 0;
+        return sooner(b->misc_at, sooner(silent_at(b), stuck_at(b)));
     default:
         return b->deadline;
     }

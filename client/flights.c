@@ -10,7 +10,12 @@
 
 bool e2e_flights_fresh(const mqtt_e2e_client *client, const e2e_entry *entry)
 {
-    return entry->sealed != NULL && e2e_clock_boot() - entry->sealed_at <= e2e_send_fresh_ms(client);
+    int64_t most = e2e_send_fresh_ms(client), age;
+
+    if (entry->sealed == NULL || e2e_clock_boot() - entry->sealed_at > most)
+        return false;
+    age = e2e_clock_utc(client->options.clock_offset_ms) - entry->sealed_ms; /* the clock may have been set */
+    return age >= -most && age <= most;
 }
 
 /* ---- Their states -------------------------------------------------------------------------------- */
@@ -156,11 +161,11 @@ static void conclude(mqtt_e2e_client *client, e2e_entry *entry, const mqtt_e2e_e
 
     if (e2e_queue_is_done(queue, entry))
         return;
-    e2e_send_report(client, entry, error);
     e2e_spooling_done(client, entry);
     e2e_queue_move(queue, entry, error == NULL ? &queue->late : &queue->given_up);
     if (error != NULL)
         ground(client, entry);
+    e2e_send_report(client, entry, error); /* last: what it calls back may drop what is queued */
 }
 
 void e2e_flights_arrived(e2e_broker *b, e2e_flight *flight)
@@ -217,7 +222,7 @@ void e2e_flights_abandon(mqtt_e2e_client *client, e2e_entry *entry)
 
 void e2e_flights_back(e2e_broker *b, e2e_flight *flight)
 {
-    if (flight->entry->list == &b->client->queue.given_up)
+    if (flight->entry->list == &b->client->queue.given_up || is_over(flight->entry))
         e2e_flights_end(b, flight);
     else
         e2e_flights_wait(b, flight);

@@ -160,6 +160,8 @@ e2e_entry *e2e_queue_make(e2e_queue *queue, const e2e_outgoing *draft);
 void e2e_queue_append(e2e_queue *queue, e2e_entry *entry);
 /* What goes out next, and stays where it is. `requests`: they may go. */
 e2e_entry *e2e_queue_next(const e2e_queue *queue, bool requests);
+/* The first message that is not the spool's, and not sealed yet. */
+e2e_entry *e2e_queue_unspooled(const e2e_queue *queue);
 bool e2e_queue_is_done(const e2e_queue *queue, const e2e_entry *entry);
 /* To sent, late, or given_up. */
 void e2e_queue_move(e2e_queue *queue, e2e_entry *entry, e2e_entry_list *to);

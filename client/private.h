@@ -169,6 +169,7 @@ bool e2e_flights_pending(const e2e_broker *broker);
 
 typedef struct {
     uint64_t loaded; /* all up to this number are in the queue, or done with */
+    uint64_t undone; /* what was taken up to this number is in the spool, or was given up */
     size_t held;     /* messages of the spool's in the queue */
     bool due;        /* something is to be written */
     int64_t retry_at, check_at;
@@ -186,6 +187,10 @@ bool e2e_spooling_take(mqtt_e2e_client *client, const e2e_outgoing *draft, uint6
 /* Writes what is due, and readies what may go out next. */
 void e2e_spooling_run(mqtt_e2e_client *client);
 void e2e_spooling_up(mqtt_e2e_client *client); /* a connection came up */
+/* A broker could take one that is not sealed yet, or too long ago. */
+void e2e_spooling_want(mqtt_e2e_client *client);
+/* Whether it could not be written, and it is not time to try again. */
+bool e2e_spooling_stalled(const mqtt_e2e_client *client);
 /* An entry is published, or never will be. */
 void e2e_spooling_done(mqtt_e2e_client *client, const e2e_entry *entry);
 size_t e2e_spooling_left(const mqtt_e2e_client *client);  /* in the spool, and not in the queue */

@@ -74,6 +74,16 @@ e2e_entry *e2e_queue_next(const e2e_queue *queue, bool requests)
     return message == NULL || request->ticket < message->ticket ? request : message;
 }
 
+e2e_entry *e2e_queue_unspooled(const e2e_queue *queue)
+{
+    e2e_entry *entry;
+
+    TAILQ_FOREACH(entry, &queue->messages, link)
+    if (entry->seq == 0)
+        return entry;
+    return NULL;
+}
+
 bool e2e_queue_is_done(const e2e_queue *queue, const e2e_entry *entry)
 {
     return entry->list == &queue->late || entry->list == &queue->given_up;

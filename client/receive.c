@@ -57,6 +57,8 @@ static void note_accepted(e2e_broker *b, const mqtt_e2e_message *message)
 {
     b->info.first++;
     e2e_copies_accepted(&b->client->copies, &message->id, b->index);
+    if (message->again)
+        e2e_copies_accepted(&b->client->copies, &message->first, b->index);
 }
 
 static void hand_on(e2e_broker *b, e2e_topic *topic, const mqtt_e2e_delivery *delivery)
@@ -71,6 +73,19 @@ static void hand_on(e2e_broker *b, e2e_topic *topic, const mqtt_e2e_delivery *de
         call_subscribers(client, topic, delivery);
 }
 
+/* A message sealed anew may have come in its first packet, or in the other. */
+static bool is_copy(const e2e_broker *b, const mqtt_e2e_message *message)
+{
+    e2e_copies *copies = &b->client->copies;
+
+    if (e2e_copies_is_copy(copies, &message->id, b->index))
+        return true;
+    if (!message->again || !e2e_copies_is_copy(copies, &message->first, b->index))
+        return false;
+    e2e_copies_accepted(copies, &message->id, b->index);
+    return true;
+}
+
 static void refuse(e2e_broker *b, const mqtt_e2e_delivery *delivery)
 {
     mqtt_e2e_client *client = b->client;
@@ -81,7 +96,7 @@ static void refuse(e2e_broker *b, const mqtt_e2e_delivery *delivery)
         return;
     }
     if ((delivery->status == MQTT_E2E_REPLAY || delivery->status == MQTT_E2E_STALE) &&
-        e2e_copies_is_copy(&client->copies, &delivery->message->id, b->index)) {
+        is_copy(b, delivery->message)) {
         b->info.copies++;
         return;
     }

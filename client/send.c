@@ -36,7 +36,11 @@ static mqtt_e2e_status seal_request(mqtt_e2e_client *client, const e2e_outgoing 
 {
     int64_t left = draft->request->deadline - e2e_clock_boot();
     mqtt_e2e_id id;
-    mqtt_e2e_status status =
+    mqtt_e2e_status status;
+
+    if (client->requests.reply == NULL)
+        return MQTT_E2E_NO_ROOM; /* there was no memory for it when the stream was renewed */
+    status =
         mqtt_e2e_request(client->session, &draft->topic->topic, draft->payload, draft->len, client->packet,
                          client->packet_size, now, left > 0 ? (uint32_t)left : 1, len, &id);
 
@@ -154,11 +158,12 @@ static void put_in_flight(e2e_broker *b, e2e_flight *flight, uint16_t mid)
 {
     flight->mid = mid;
     flight->at = e2e_clock_boot();
+    /* Of QoS 0 the broker has a part: a loss of the connection ends that, but another broker may be sent it meanwhile. */
+    flight->entry->went_out |= flight->entry->draft.qos > 0 || b->client->broker_count > 1;
     if (flight->entry->draft.qos == 0) {
         e2e_flights_write(b, flight);
         return;
     }
-    flight->entry->went_out = true;
     e2e_flights_await_ack(b, flight);
 }
 
@@ -280,12 +285,15 @@ static void hand_over(e2e_broker *b, e2e_flight *flight, const e2e_sealed *seale
     }
 }
 
-/* The next that has not been sealed yet. */
+/* The next that has not been sealed yet. What waits for a spool that can't be written holds up no others. */
 static e2e_entry *next_entry(e2e_broker *b)
 {
     const e2e_queue *queue = &b->client->queue;
+    e2e_entry *entry = e2e_queue_next(queue, !TAILQ_EMPTY(&queue->requests) && e2e_requests_ready(b));
 
-    return e2e_queue_next(queue, !TAILQ_EMPTY(&queue->requests) && e2e_requests_ready(b));
+    if (entry != NULL && entry->seq != 0 && !entry->spooled && e2e_spooling_stalled(b->client))
+        return e2e_queue_unspooled(queue);
+    return entry;
 }
 
 /* An entry that could not be sealed. False: nothing can go. */
@@ -316,8 +324,10 @@ static bool send_next(e2e_broker *b)
 
     if (entry == NULL || !e2e_broker_has_window(b, entry->draft.qos))
         return false;
-    if (entry->seq != 0 && !(entry->spooled && e2e_flights_fresh(client, entry)))
-        return false; /* e2e_spooling_run seals it */
+    if (entry->seq != 0 && !(entry->spooled && e2e_flights_fresh(client, entry))) {
+        e2e_spooling_want(client);
+        return false;
+    }
     if (is_spent(client, entry)) {
         e2e_flights_abandon(client, entry);
         return true;

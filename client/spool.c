@@ -173,6 +173,8 @@ bool e2e_spool_evict(e2e_spool *spool, size_t len, uint64_t *seq, mqtt_e2e_error
     code = e2e_spool_ask(spool->statements[E2E_SPOOL_OLDEST], spool->unsealed_from, oldest);
     if (code == SQLITE_OK && e2e_spool_count_out(spool, oldest[0]))
         code = e2e_spool_take_out(spool, oldest[0]);
+    remember(spool,
+             oldest[0]); /* its sender is told: it stays out, whatever becomes of what it made room for */
     if (code != SQLITE_OK)
         return e2e_spool_broke(spool, code, error);
     spool->gone++;

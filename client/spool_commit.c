@@ -74,10 +74,14 @@ int e2e_spool_take_out(e2e_spool *spool, uint64_t seq)
 
 static void undo(e2e_spool *spool)
 {
+    uint64_t last;
+
     if (!sqlite3_get_autocommit(spool->db)) /* some errors have undone it already */
         e2e_spool_run(spool->statements[E2E_SPOOL_UNDO]);
+    last = spool->now.last; /* a number that was given out is not given to another message */
     spool->phase = E2E_SPOOL_IDLE;
     spool->now = spool->committed;
+    spool->now.last = last;
     spool->unsealed_from = 0;
     spool->done_again = spool->done_count > 0;
     for (size_t i = 0; i < spool->done_count; i++)

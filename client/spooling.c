@@ -67,13 +67,6 @@ size_t e2e_spooling_left(const mqtt_e2e_client *client)
     return is_open(client) ? (size_t)client->spool.now.messages - client->spooling.held : 0;
 }
 
-int64_t e2e_spooling_next(const mqtt_e2e_client *client)
-{
-    if (!is_open(client) || !client->spooling.due)
-        return E2E_NEVER;
-    return client->spooling.retry_at;
-}
-
 /* ---- Taking -------------------------------------------------------------------------------------- */
 
 static void hold(mqtt_e2e_client *client, e2e_entry *entry, uint64_t seq)
@@ -179,24 +172,48 @@ static bool restore_packet(const mqtt_e2e_client *client, e2e_entry *entry, cons
     return true;
 }
 
+typedef struct {
+    mqtt_e2e_client *client;
+    size_t count;
+    uint64_t unfit; /* a message whose topic can't be had in this run */
+    bool failed;
+    mqtt_e2e_error error;
+} loading;
+
+/* False: the topic is one of another run, with other options. */
+static bool is_fit(mqtt_e2e_client *client, const char *topic)
+{
+    mqtt_e2e_topic made;
+    mqtt_e2e_status status =
+        topic[0] == '~' ? MQTT_E2E_BAD_TOPIC
+                        : mqtt_e2e_hide(client->session, topic, client->scratch, E2E_SCRATCH_SIZE, &made);
+
+    return status != MQTT_E2E_BAD_TOPIC && status != MQTT_E2E_TOO_LONG;
+}
+
 static bool load_one(const e2e_spool_item *item, void *context)
 {
-    mqtt_e2e_client *client = context;
+    loading *l = context;
+    mqtt_e2e_client *client = l->client;
     e2e_outgoing draft = {.kind = item->kind, .qos = item->qos, .payload = item->payload, .len = item->len};
     e2e_entry *entry;
 
-    draft.topic = e2e_client_topic(client, item->topic, NULL);
-    if (draft.topic == NULL)
-        return false;
-    entry = e2e_queue_make(&client->queue, &draft);
-    e2e_topics_release(draft.topic);
-    if (entry == NULL)
-        return false;
-    if (item->sealed && !restore_packet(client, entry, item)) {
-        e2e_queue_free(&client->queue, entry);
+    draft.topic = e2e_client_topic(client, item->topic, &l->error);
+    l->failed = draft.topic == NULL;
+    if (l->failed) {
+        l->unfit = is_fit(client, item->topic) ? 0 : item->seq;
         return false;
     }
+    entry = e2e_queue_make(&client->queue, &draft);
+    e2e_topics_release(draft.topic);
+    l->failed = entry == NULL || (item->sealed && !restore_packet(client, entry, item));
+    if (l->failed) {
+        if (entry != NULL)
+            e2e_queue_free(&client->queue, entry);
+        return e2e_error_memory(&l->error);
+    }
     hold(client, entry, item->seq);
+    l->count++;
     return true;
 }
 
@@ -204,6 +221,7 @@ static void tell_failure(mqtt_e2e_client *client, const mqtt_e2e_error *error)
 {
     mqtt_e2e_broker_news news = {.broker = "", .why = error->text, .retry_ms = RETRY_MS};
 
+    client->spooling.due = true;
     client->spooling.retry_at = e2e_clock_boot() + RETRY_MS;
     if (client->options.on_event == NULL)
         return;
@@ -212,18 +230,42 @@ static void tell_failure(mqtt_e2e_client *client, const mqtt_e2e_error *error)
     client->inside--;
 }
 
-/* Fills the queue from the spool, when half of its place there is free. */
+/* Whether half of the spool's place in the queue is free, and there is something for it. */
+static bool can_load(const mqtt_e2e_client *client)
+{
+    return e2e_spooling_left(client) > 0 && client->spooling.loaded < client->spool.now.last &&
+           room(client) >= (client->queue.max_count + 3) / 4;
+}
+
+static void drop_unfit(mqtt_e2e_client *client, const loading *l)
+{
+    client->spooling.loaded = l->unfit;
+    e2e_spool_done(&client->spool, l->unfit);
+    e2e_send_note(client, l->unfit | SPOOLED, &l->error);
+}
+
 static void load(mqtt_e2e_client *client)
 {
-    size_t free = room(client);
-    mqtt_e2e_error error;
+    loading l = {.client = client};
+    bool fine;
 
-    if (e2e_spooling_left(client) == 0 || client->spooling.loaded >= client->spool.now.last ||
-        free < (client->queue.max_count + 3) / 4)
+    if (!can_load(client))
         return;
-    if (!e2e_spool_each(&client->spool, client->spooling.loaded, free, client->queue.max_bytes / 2, load_one,
-                        client, &error))
-        tell_failure(client, &error);
+    fine = e2e_spool_each(&client->spool, client->spooling.loaded, room(client), client->queue.max_bytes / 2,
+                          load_one, &l, &l.error);
+    if (l.unfit != 0)
+        drop_unfit(client, &l);
+    else if (!fine || l.failed)
+        tell_failure(client, &l.error);
+    else if (l.count == 0)
+        client->spooling.loaded = client->spool.now.last; /* there are none */
+}
+
+int64_t e2e_spooling_next(const mqtt_e2e_client *client)
+{
+    if (!is_open(client) || !(client->spooling.due || can_load(client)))
+        return E2E_NEVER;
+    return client->spooling.retry_at;
 }
 
 /* ---- Sealing ------------------------------------------------------------------------------------- */
@@ -247,9 +289,10 @@ static bool seal_one(mqtt_e2e_client *client, e2e_entry *entry, batch *b)
     entry->spooled = false;
     if (status == MQTT_E2E_OK)
         b->entries[b->count++] = entry;
-    else if (status == MQTT_E2E_EXHAUSTED)
+    else if (status == MQTT_E2E_EXHAUSTED) {
+        client->spooling.retry_at = e2e_clock_boot() + RETRY_MS;
         return false; /* no random bytes for a new stream */
-    else {
+    } else {
         e2e_error_status(&error, status);
         e2e_flights_fail(client, entry, &error);
     }
@@ -321,8 +364,9 @@ static void undo(mqtt_e2e_client *client, uint64_t first, uint64_t last, const b
 {
     for (size_t i = 0; i < b->count; i++)
         e2e_queue_unseal(b->entries[i]);
-    if (client->spooling.loaded >= first)
-        client->spooling.loaded = first - 1;
+    if (client->spooling.loaded + 1 >= first) /* none of those before waits to be loaded */
+        client->spooling.loaded = last;
+    client->spooling.undone = last;
     for (uint64_t seq = first; seq <= last; seq++)
         give_up(client, seq, error);
     tell_failure(client, error);
@@ -341,25 +385,38 @@ void e2e_spooling_run(mqtt_e2e_client *client)
 
     if (!is_open(client) || client->inside > 0 || e2e_clock_boot() < client->spooling.retry_at)
         return;
+    client->spooling.due = false;
     load(client);
-    first = client->spool.committed.last + 1;
-    last = client->spool.now.last;
+    first = (client->spooling.undone > client->spool.committed.last ? client->spooling.undone
+                                                                    : client->spool.committed.last) +
+            1;
     if (any_up(client) && !client->stopped) {
         seal_stale(client, &b);
         seal_next(client, &b);
     }
     for (size_t i = 0; i < b.count; i++)
         keep(client, b.entries[i]); /* the commit fails if one does */
-    client->spooling.due = false;
+    last = client->spool.now.last;
     if (!e2e_spool_commit(&client->spool, &error)) {
         undo(client, first, last, &b, &error);
-        client->spooling.due = true;
         return;
     }
+    client->spooling.due |= b.count == BATCH_MAX; /* there may be more */
     for (size_t i = 0; i < b.count; i++) {
         b.entries[i]->spooled = true;
         b.entries[i]->went_out = true; /* after a crash nobody will know better */
     }
+}
+
+void e2e_spooling_want(mqtt_e2e_client *client)
+{
+    client->spooling.due = true;
+    client->spooling.check_at = 0;
+}
+
+bool e2e_spooling_stalled(const mqtt_e2e_client *client)
+{
+    return e2e_clock_boot() < client->spooling.retry_at;
 }
 
 void e2e_spooling_up(mqtt_e2e_client *client)

@@ -25,8 +25,9 @@ static uint32_t wanted_events(const e2e_broker *b)
 
 void e2e_broker_unwatch(e2e_broker *b)
 {
-    if (b->watched >= 0)
-        epoll_ctl(b->client->epoll, EPOLL_CTL_DEL, b->watched, NULL); /* fails where libmosquitto closed it */
+    /* One that libmosquitto closed has gone from the set, and its number may be another broker's by now. */
+    if (b->watched >= 0 && descriptor(b) == b->watched)
+        epoll_ctl(b->client->epoll, EPOLL_CTL_DEL, b->watched, NULL);
     b->watched = -1;
 }
 

@@ -16,7 +16,7 @@ const char *__lsan_default_suppressions(void)
 
 static test_node *nodes[ALL_MAX];
 static test_plain *plains[ALL_MAX];
-static test_relay *relay;
+static test_relay *relays[ALL_MAX];
 
 /* ---- What nodes are called back about -------------------------------------------------------------- */
 
@@ -285,28 +285,40 @@ void test_plain_free(test_plain *plain)
 
 void test_use_relay(test_relay *used)
 {
-    relay = used;
+    int i = 0;
+
+    if (used == NULL)
+        memset(relays, 0, sizeof relays);
+    while (used != NULL && relays[i] != NULL && relays[i] != used)
+        i++;
+    if (used != NULL)
+        relays[i] = used;
+}
+
+/* As a program's loop does: a node that forgets to say when it has something to do sleeps here too. */
+static void turn(const test_node *node, short events)
+{
+    if (node->client != NULL && (events != 0 || mqtt_e2e_client_timeout(node->client) == 0))
+        mqtt_e2e_client_loop(node->client);
 }
 
 void test_step(void)
 {
     struct pollfd fds[ALL_MAX];
-    nfds_t n = 0;
-    int timeout = 5; /* the relay and plain clients are asked that often */
+    int timeout = 5; /* relays and plain clients are asked that often */
 
-    for (int i = 0; i < ALL_MAX; i++)
-        if (nodes[i] != NULL) {
-            int due = mqtt_e2e_client_timeout(nodes[i]->client);
+    for (int i = 0; i < ALL_MAX; i++) {
+        int due = nodes[i] != NULL ? mqtt_e2e_client_timeout(nodes[i]->client) : -1;
 
-            timeout = due >= 0 && due < timeout ? due : timeout;
-            fds[n++] = (struct pollfd){mqtt_e2e_client_fd(nodes[i]->client), POLLIN, 0};
-        }
-    poll(fds, n, timeout);
+        timeout = due >= 0 && due < timeout ? due : timeout;
+        fds[i] = (struct pollfd){nodes[i] != NULL ? mqtt_e2e_client_fd(nodes[i]->client) : -1, POLLIN, 0};
+    }
+    poll(fds, ALL_MAX, timeout);
     for (int i = 0; i < ALL_MAX; i++)
         if (nodes[i] != NULL)
-            mqtt_e2e_client_loop(nodes[i]->client);
-    if (relay != NULL)
-        test_relay_step(relay);
+            turn(nodes[i], fds[i].revents);
+    for (int i = 0; i < ALL_MAX && relays[i] != NULL; i++)
+        test_relay_step(relays[i]);
     for (int i = 0; i < ALL_MAX; i++)
         if (plains[i] != NULL)
             mosquitto_loop(plains[i]->mosq, 0, 1);

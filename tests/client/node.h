@@ -61,7 +61,7 @@ const test_message *test_node_last(const test_node *node);
 /* One turn of all nodes, relays and plain clients there are, waiting a little if nothing happens. */
 void test_step(void);
 void test_settle(int ms);               /* turns for that long: for what must not come */
-void test_use_relay(test_relay *relay); /* NULL: none any more */
+void test_use_relay(test_relay *relay); /* too; NULL: none any more */
 
 /* Prints what the nodes went through. Returns true. */
 bool test_describe(void);

@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "node.h"
 
 static test_broker broker;
@@ -246,6 +248,121 @@ static void test_disk_full(void **state)
     assert_int_equal(test_node_got(&b, "4") + test_node_got(&b, "5"), 2);
 }
 
+/* As a disk that is full for anything of some size. */
+static void limit_file(bool on)
+{
+    assert_int_equal(sqlite3_exec(a.client->spool.db,
+                                  on ? "PRAGMA max_page_count=1" : "PRAGMA max_page_count=100000", NULL, NULL,
+                                  NULL),
+                     SQLITE_OK);
+}
+
+/* Without a turn of the loop. False: refused. */
+static bool publish_large(uint64_t *ticket)
+{
+    static char large[100000];
+
+    memset(large, 'x', sizeof large);
+    return mqtt_e2e_client_publish(a.client, "topic", large, sizeof large, 1, false, ticket, NULL);
+}
+
+/* Goal: there is no room for the second of two messages, before the first was committed: neither is kept, both are told of, the numbers
+ * fit, and no ticket is given out twice. */
+static void test_no_room_between(void **state)
+{
+    uint64_t ticket, before;
+
+    (void)state;
+    relay.refuse = true;
+    a.options.on_event = note_event;
+    test_node_start(&a);
+    publish_many(0, 1);
+    RUN_UNTIL(a.client->spool.committed.messages == 1);
+    assert_true(mqtt_e2e_client_publish(a.client, "topic", "1", 1, 1, false, &before, NULL));
+    limit_file(true);
+    assert_false(publish_large(&ticket));
+    limit_file(false);
+    RUN_UNTIL(failures == 1 && a.unpublished == 1);
+    assert_int_equal(mqtt_e2e_client_queued(a.client), 1);
+    assert_int_equal(a.client->queue.count, 1);
+    assert_true(mqtt_e2e_client_publish(a.client, "topic", "2", 1, 1, false, &ticket, NULL));
+    assert_true(ticket > before);
+    start_receiver();
+    relay.refuse = false;
+    RUN_UNTIL(b.count == 2 && mqtt_e2e_client_queued(a.client) == 0);
+    assert_int_equal(test_node_got(&b, "0") + test_node_got(&b, "2"), 2);
+    assert_int_equal(a.unpublished, 1);
+}
+
+/* Goal: what was dropped to make room, for a message that could not be written then, stays dropped, as was told. */
+static void test_dropped_in_vain(void **state)
+{
+    uint64_t ticket;
+
+    (void)state;
+    relay.refuse = true;
+    a.options.drop_oldest = true;
+    a.options.spool_messages = 2;
+    test_node_start(&a);
+    publish_many(0, 2);
+    RUN_UNTIL(a.client->spool.committed.messages == 2);
+    limit_file(true);
+    assert_false(publish_large(&ticket));
+    limit_file(false);
+    RUN_UNTIL(a.unpublished == 1);
+    test_settle(1200);
+    assert_int_equal(mqtt_e2e_client_queued(a.client), 1);
+    crash();
+    start_receiver();
+    test_node_start(&a);
+    RUN_UNTIL(mqtt_e2e_client_queued(a.client) == 0);
+    test_settle(50);
+    assert_int_equal(b.count, 1);
+    assert_int_equal(test_node_got(&b, "1"), 1);
+}
+
+/* Goal: a message that this run can't send, since its topic would be too long, is given up with a word, and holds up no other. */
+static void test_unfit_topic(void **state)
+{
+    static char topic[50000];
+    mqtt_e2e_error error;
+
+    (void)state;
+    relay.refuse = true;
+    memset(topic, 'x', sizeof topic - 1);
+    for (size_t i = 200; i < sizeof topic - 1; i += 200)
+        topic[i] = '/';
+    a.options.session.base = "";
+    a.options.session.plain_topics = true;
+    test_node_start(&a);
+    publish_many(0, 1);
+    if (!mqtt_e2e_client_publish(a.client, topic, "too long", 8, 1, false, NULL, &error))
+        fail_msg("%s", error.text);
+    publish_many(1, 2);
+    RUN_UNTIL(a.client->spool.committed.messages == 3);
+    crash();
+    a.options.session.plain_topics = false;
+    a.options.session.base = NULL;
+    start_receiver();
+    test_node_start(&a);
+    RUN_UNTIL(b.count == 2 && a.unpublished == 1 && mqtt_e2e_client_queued(a.client) == 0);
+}
+
+/* Goal: nobody wakes the loop but the spool: no keep-alives, no acknowledgements. All that may be under way goes out. */
+static void test_wakes_itself(void **state)
+{
+    (void)state;
+    a.options.keep_alive = 0;
+    a.options.inflight = 400;
+    a.options.on_published = NULL;
+    start_receiver();
+    test_node_start(&a);
+    RUN_UNTIL(mqtt_e2e_client_connected(a.client));
+    relay.budget = 0;
+    publish_many(0, 400);
+    RUN_UNTIL(b.count == 400);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +373,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_drop_oldest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_disk_full, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_room_between, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_dropped_in_vain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unfit_topic, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_wakes_itself, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
