@@ -61,7 +61,6 @@ static void on_message(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliver
 {
     state *sub = context;
     const cli_options *options = sub->run.options;
-    (void)client;
     if (sub->run.over || seen_just_now(sub, &delivery->message->id) ||
         filtered_out(options, &delivery->message->topic) || (options->no_retained && delivery->retain))
         return;
@@ -72,9 +71,10 @@ static void on_message(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliver
     if (options->random_filter < 100 && drand48() * 100 >= options->random_filter)
         return;
     sub->printed++;
-    if (!cli_print(options, delivery))
+    if (!cli_print(options, delivery)) {
+        mqtt_e2e_client_not_handled(client);
         cli_run_end(&sub->run, CLI_FAILED);
-    else if (options->count && sub->printed == options->count)
+    } else if (options->count && sub->printed == options->count)
         cli_run_end(&sub->run, CLI_OK);
 }
 

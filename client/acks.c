@@ -38,11 +38,12 @@ static e2e_flight *only_flight(const e2e_broker *b)
     return b->unacked_count == 1 ? TAILQ_FIRST(&b->unacked) : NULL;
 }
 
-/* Whether the other side closed the connection soon after it began, without having acknowledged anything. */
+/* Whether the other side closed the connection soon after it began, without having acknowledged anything; or acknowledged it in
+ * a way that makes libmosquitto close it: RabbitMQ answers QoS 2 as if it were 1. */
 static bool is_suspect(const e2e_broker *b, int code)
 {
-    bool closed = code == MOSQ_ERR_CONN_LOST || b->socket_error == ECONNRESET || b->socket_error == EPIPE ||
-                  b->reason >= MQTT_RC_UNSPECIFIED;
+    bool closed = code == MOSQ_ERR_CONN_LOST || code == MOSQ_ERR_PROTOCOL || b->socket_error == ECONNRESET ||
+                  b->socket_error == EPIPE || b->reason >= MQTT_RC_UNSPECIFIED;
 
     return b->phase == E2E_UP && closed && !b->acknowledged && e2e_clock_boot() - b->up_at <= BLAME_MS &&
            (b->unacked_count > 0 || b->writing != NULL);
@@ -59,8 +60,12 @@ void e2e_acks_blame(e2e_broker *b, int code)
     b->cautious = b->suspicion > 1; /* once is no rule */
     if (b->suspicion <= 2 || flight == NULL || ++flight->blamed < BLAME_MAX)
         return;
-    e2e_error_set(&error, "it may be too long for the broker, or not allowed",
-                  "the broker closes the connection whenever it is sent this message");
+    if (code == MOSQ_ERR_PROTOCOL)
+        e2e_error_set(&error, "it may not know this quality of service: try QoS 1",
+                      "the broker answers this message against the rules of MQTT");
+    else
+        e2e_error_set(&error, "it may be too long for the broker, or not allowed",
+                      "the broker closes the connection whenever it is sent this message");
     e2e_flights_refused(b, flight, &error);
 }
 

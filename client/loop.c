@@ -274,3 +274,8 @@ const mqtt_e2e_client_state *mqtt_e2e_client_state_of(const mqtt_e2e_client *cli
 {
     return client->store.fd >= 0 ? &client->store.news : NULL;
 }
+
+void mqtt_e2e_client_not_handled(mqtt_e2e_client *client)
+{
+    e2e_store_not_handled(&client->store);
+}

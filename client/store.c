@@ -89,6 +89,12 @@ static void append(e2e_store *store, const mqtt_e2e_id *id, int64_t time, uint64
     atomic_store_explicit(&r->epoch, store->epoch, memory_order_release);
 }
 
+static void append_in_hand(e2e_store *store)
+{
+    append(store, &store->in_hand, store->in_hand_ms,
+           store->in_hand_old ? E2E_STORE_ACCEPTED_OLD : E2E_STORE_ACCEPTED);
+}
+
 bool e2e_store_snapshot(e2e_store *store, mqtt_e2e_session *session)
 {
     return store->fd < 0 || snapshot(store, session);
@@ -104,10 +110,19 @@ bool e2e_store_accepted(e2e_store *store, mqtt_e2e_session *session, const mqtt_
         return false;
     if (message->again && !message->old)
         append(store, &message->first, message->first_time, E2E_STORE_ACCEPTED);
-    append(store, &message->id, message->time, message->old ? E2E_STORE_ACCEPTED_OLD : E2E_STORE_ACCEPTED);
     store->in_hand = message->id;
+    store->in_hand_ms = message->time;
+    store->in_hand_old = message->old;
+    append_in_hand(store);
     store->unsettled = true;
+    store->unhandled = false;
     return true;
+}
+
+void e2e_store_not_handled(e2e_store *store)
+{
+    store->unhandled = store->unsettled;
+    store->unsettled = false;
 }
 
 void e2e_store_settle(e2e_store *store)
@@ -234,8 +249,10 @@ bool e2e_store_close(e2e_store *store, mqtt_e2e_session *session)
 
     if (store->fd < 0)
         return true;
-    fine =
-        snapshot(store, session) && fsync(store->fd) == 0 && put_header(store, true) && fsync(store->fd) == 0;
+    fine = snapshot(store, session);
+    if (fine && store->unhandled) /* once more, to be found there */
+        append_in_hand(store);
+    fine = fine && fsync(store->fd) == 0 && put_header(store, true) && fsync(store->fd) == 0;
     e2e_store_drop(store);
     return fine;
 }

@@ -16,7 +16,10 @@ typedef struct {
     size_t mapped_len;
     void *journal;
     mqtt_e2e_id in_hand; /* accepted last */
+    int64_t in_hand_ms;  /* when that was sealed */
+    bool in_hand_old;    /* a lasting message that is in no table */
     bool unsettled;      /* and not marked as handled yet */
+    bool unhandled;      /* and never will be: its handler failed */
     mqtt_e2e_client_state news;
 } e2e_store;
 
@@ -30,6 +33,8 @@ bool e2e_store_accepted(e2e_store *store, mqtt_e2e_session *session, const mqtt_
 
 /* All that was accepted has been handled. */
 void e2e_store_settle(e2e_store *store);
+/* The handler of the message in hand has failed: the next start names it. */
+void e2e_store_not_handled(e2e_store *store);
 
 /* The session has another stream or floor. */
 bool e2e_store_snapshot(e2e_store *store, mqtt_e2e_session *session);

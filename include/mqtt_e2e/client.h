@@ -339,6 +339,10 @@ typedef struct {
                              * all is stale. 0: it is not */
 } mqtt_e2e_client_state;
 
+/* Within a callback that was handed a message, and could not deal with it: the state file will not say that it was handled, so that
+ * the next client names it. End soon after: the mark of a later message covers this one too. */
+void mqtt_e2e_client_not_handled(mqtt_e2e_client *client);
+
 const mqtt_e2e_client_state *
 mqtt_e2e_client_state_of(const mqtt_e2e_client *client); /* NULL: without a state file */
 

@@ -100,6 +100,20 @@ send_again() {
     wait_for s.err 'refused: stale'
 }
 
+@test "what could not be printed is named by the next start" {
+    start_sub s -t t --state file
+    kill "$PID"
+    wait_exit "$PID"
+    "$MQTT_E2E" sub -h 127.0.0.1 -p "$PORT" -t t --state file -d >/dev/full 2>full.err 3>&- &
+    PIDS+=($!)
+    wait_for full.err 'subscribed to'
+    expect 0 e2e pub -t t -m x
+    wait_exit "${PIDS[-1]}"
+    same "$status" 1
+    start_sub s -t t --state file
+    contains "$(cat s.err)" 'the run before was stopped with a message in hand'
+}
+
 @test "no home: it does without" {
     HOME=/proc start_sub s -t t
     expect 0 e2e pub -t t -m x

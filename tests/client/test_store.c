@@ -297,6 +297,29 @@ static void test_in_hand(void **state)
     closed(&n);
 }
 
+/* Goal: a handler that failed is told of by the next start, also after an orderly end; and what was in hand is still a replay. */
+static void test_not_handled(void **state)
+{
+    node n = start(T0 - 1);
+
+    (void)state;
+    receive(&n, &sent[0], T0);
+    e2e_store_not_handled(&n.store);
+    e2e_store_settle(&n.store);
+    closed(&n);
+    n = start(T0 + 50);
+    assert_null(n.store.news.why);
+    assert_true(n.store.news.unhandled);
+    assert_int_equal(n.store.news.id.counter, 0);
+    assert_int_equal(n.store.news.time, T0);
+    assert_int_equal(receive(&n, &sent[0], T0 + 50), MQTT_E2E_REPLAY);
+    e2e_store_not_handled(&n.store); /* nothing is in hand */
+    closed(&n);
+    n = start(T0 + 50);
+    assert_false(n.store.news.unhandled);
+    closed(&n);
+}
+
 /* ---- 4. Another boot: only what was closed is trusted, and only once ---- */
 
 static uint64_t check_of(const uint8_t *bytes, size_t len)
@@ -549,6 +572,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sizes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_handled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_in_hand, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_boot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_copies, set_up, tear_down),
