@@ -208,6 +208,34 @@ static void test_mixed_up(void **state)
     test_broker_free(&plain);
 }
 
+/* Goal: a broker by TLS and one without, side by side: each as its host says, whatever the option for the others is. */
+static void test_side_by_side(void **state)
+{
+    test_broker plain;
+
+    (void)state;
+    test_broker_init(&plain);
+    test_broker_start(&plain);
+    test_broker_start(&broker);
+    for (int i = 0; i < 2; i++) {
+        test_node *node = i == 0 ? &a : &b;
+
+        node->hosts[1] = node->hosts[0];
+        node->hosts[0].transport = i == 0 ? MQTT_E2E_MQTTS : MQTT_E2E_AS_SET;
+        node->hosts[1].port = plain.port;
+        node->hosts[1].transport = i == 0 ? MQTT_E2E_AS_SET : MQTT_E2E_MQTT;
+        node->options.host_count = 2;
+        node->options.tls = i == 1;
+        start_node(node);
+    }
+    RUN_UNTIL(a.connected == 2 && b.connected == 2);
+    test_node_subscribe(&b, "#", 1);
+    test_node_publish(&a, "a", "x", 1, false);
+    RUN_UNTIL(b.count == 1 && mqtt_e2e_client_drained(a.client));
+    assert_int_equal(a.failed + b.failed, 0);
+    test_broker_free(&plain);
+}
+
 /* Goal: a child that ends does not end the parent's TLS connection. */
 static void test_fork(void **state)
 {
@@ -341,6 +369,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_own_certificate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_mixed_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_side_by_side, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fork, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_server_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_proxy, set_up, tear_down),
