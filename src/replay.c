@@ -117,7 +117,8 @@ void e2e_replay_mark(e2e_replay *replay, e2e_stream *stream, uint32_t counter, i
         clear_between(replay, stream, stream->highest, counter);
         stream->highest = counter;
     }
-    stream->map[word_of(replay, counter)] |= bit_of(counter);
+    if (!e2e_replay_seen(replay, stream, counter)) /* behind the window its bit is another one's */
+        stream->map[word_of(replay, counter)] |= bit_of(counter);
     if (time > stream->newest)
         stream->newest = time;
 }

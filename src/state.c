@@ -197,14 +197,6 @@ mqtt_e2e_status mqtt_e2e_load(mqtt_e2e_session *s, const uint8_t *state, size_t 
 
 void mqtt_e2e_mark(mqtt_e2e_session *s, const mqtt_e2e_id *id, int64_t time)
 {
-    e2e_stream *stream = e2e_replay_find(&s->replay, id->stream);
-
     /* What came before in the window is forgotten where the stream was not known: as when it was accepted. */
-    if (stream == NULL || !e2e_replay_seen(&s->replay, stream, id->counter)) {
-        e2e_replay_accept(&s->replay, stream, id, time);
-        return;
-    }
-    if (time > stream->newest) /* the window may be smaller now than when it was accepted */
-        stream->newest = time;
-    s->replay.last = stream;
+    e2e_replay_accept(&s->replay, e2e_replay_find(&s->replay, id->stream), id, time);
 }
