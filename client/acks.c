@@ -14,7 +14,7 @@
  *
  * A packet sent twice is the same packet, so that receivers take one (docs/PROTOCOL.md §4), as long as it is not older
  * than half the clock skew. After that receivers might refuse it as stale: it is sealed anew, and names its first packet,
- * so that receivers take one of the two (§3). Requests and replies are worth nothing by then, and name none.
+ * so that receivers take one of the two (§3). Requests and replies are worth nothing by then, and are not sent again.
  *
  * Some brokers answer a message that they do not like (too long, not allowed) by closing the connection. Sent again after
  * each reconnect, it would keep all others from going out for ever. So where the other side closes connections soon,

@@ -101,16 +101,24 @@ static bool is_over(const e2e_entry *entry)
     return entry->draft.kind == MQTT_E2E_REQUEST && entry->draft.request == NULL; /* nobody waits any more */
 }
 
+/* What may have arrived goes once more as it was, or as what names its first packet; requests and replies name none. */
+static bool is_too_late(const mqtt_e2e_client *client, const e2e_entry *entry)
+{
+    bool nameless = entry->draft.kind == MQTT_E2E_REQUEST || entry->draft.kind == MQTT_E2E_REPLY;
+
+    return (e2e_queue_is_done(&client->queue, entry) || (nameless && entry->went_out)) &&
+           !e2e_flights_fresh(client, entry);
+}
+
 e2e_flight *e2e_flights_next(e2e_broker *b)
 {
     e2e_flight *flight, *next;
 
     for (flight = TAILQ_FIRST(&b->waiting); flight != NULL; flight = next) {
         const e2e_entry *entry = flight->entry;
-        bool late = e2e_queue_is_done(&b->client->queue, entry);
 
         next = TAILQ_NEXT(flight, link);
-        if (is_over(entry) || (late && !e2e_flights_fresh(b->client, entry)))
+        if (is_over(entry) || is_too_late(b->client, entry))
             e2e_flights_end(b, flight);
         else if (entry->draft.request == NULL || e2e_requests_heard(b, entry->draft.request))
             return flight;
@@ -214,6 +222,9 @@ void e2e_flights_refused(e2e_broker *b, e2e_flight *flight, const mqtt_e2e_error
 
 void e2e_flights_abandon(mqtt_e2e_client *client, e2e_entry *entry)
 {
+    if (!e2e_queue_is_done(&client->queue,
+                           entry)) /* what a broker has not acknowledged waits for that, and takes no room */
+        e2e_queue_move(&client->queue, entry, &client->queue.given_up);
     ground(client, entry);
     free_if_over(client, entry);
 }

@@ -489,6 +489,7 @@ static void test_older_packet(void **state)
 {
     (void)state;
     other.refuse = true;
+    b.options.host_count = 1;
     a.options.client_id = "a";
     a.options.persistent = true;
     a.options.keep_alive = 0;
@@ -499,9 +500,8 @@ static void test_older_packet(void **state)
     relay.deaf = true;
     test_node_publish(&a, "topic", "x", 1, false);
     test_settle(1200);
+    other.budget = 4; /* a CONNACK, and no PUBACK */
     other.refuse = false;
-    RUN_UNTIL(info(&a, 1).connected);
-    other.deaf = true;
     RUN_UNTIL(a.client->brokers[1].unacked_count == 1);
     other.refuse = true;
     test_relay_cut(&other);
@@ -530,12 +530,32 @@ static void test_again_elsewhere(void **state)
     assert_int_equal(b.refused[MQTT_E2E_REPLAY], 0);
 }
 
+/* Goal: a request is not asked again when its packet has grown old: it names no first packet, and would be carried out twice. */
+static void test_request_once(void **state)
+{
+    (void)state;
+    other.refuse = true;
+    b.answer = true;
+    start_later();
+    test_node_request(&a, "question", "warm up", 5000);
+    RUN_UNTIL(a.answers == 1);
+    relay.budget = 0;
+    test_node_request(&a, "question", "?", 1500);
+    RUN_UNTIL(test_node_got(&b, "?") == 1);
+    test_settle(700);
+    other.refuse = false;
+    RUN_UNTIL(a.timeouts == 2);
+    assert_int_equal(test_node_got(&b, "?"), 1);
+    assert_int_equal(mqtt_e2e_client_queued(a.client), 0);
+}
+
 /* Goal: QoS 0 that may be half out at one broker, and goes to another much later, is taken once. */
 static void test_again_qos0(void **state)
 {
     static char large[8 << 20];
     (void)state;
     memset(large, 'x', sizeof large - 1);
+    b.options.session.clock_skew_ms = 60000;
     other.refuse = true;
     start_later();
     relay.deaf = true; /* until the buffers between are full */
@@ -612,6 +632,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ended_under_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_older_packet, set_up_relays, tear_down_relays),
         cmocka_unit_test_setup_teardown(test_again_elsewhere, set_up_relays, tear_down_relays),
+        cmocka_unit_test_setup_teardown(test_request_once, set_up_relays, tear_down_relays),
         cmocka_unit_test_setup_teardown(test_again_qos0, set_up_relays, tear_down_relays),
         cmocka_unit_test_setup_teardown(test_clock_set, set_up_relays, tear_down_relays),
         cmocka_unit_test_setup_teardown(test_short_of_mids, set_up_relays, tear_down_relays),
