@@ -150,7 +150,10 @@ kind=${1%%/*}
 version=${1##*/}
 [ "$version" != 3.1.1 ] || version=311
 case $kind/$version in
-mosquitto/311) beside=aedes user='' ;;
+mosquitto/311)
+    beside=aedes user=''
+    [ -e "$MODULES/node_modules/aedes" ] || beside=mosquitto # npm could not get it
+    ;;
 mosquitto/5 | aedes/* | rabbitmq/*) beside=mosquitto user='' ;;
 ejabberd/*) beside=mosquitto user='?user=e2e%40localhost&password=any' ;;
 *) die "no such broker: ${1:-}" ;;
