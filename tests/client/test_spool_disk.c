@@ -27,6 +27,7 @@ static void fill_up(world *model, const char *text)
             *model = before;
             if (error.text[0] == '\0') /* adding failed: said once more */
                 assert_false(e2e_spool_commit(&world_spool, &error));
+            model->last = world_spool.now.last; /* no other message gets that number */
             break;
         }
     }
