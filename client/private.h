@@ -12,7 +12,7 @@
  *   flights.c        the ways of messages to brokers. queue.c: the messages, in lists by how far they are
  *   broker.c         one connection: its phases. watch.c: its place in the epoll set. acks.c: what becomes of messages
  *                    under way. connection.c: libmosquitto below them. resolve.c, tls.c: below that
- *   spooling.c       the queue above the spool. spool*.c: messages in a database
+ *   spooling.c       the queue above the spool. loading.c: from there to the queue. spool*.c: messages in a database
  *   store*.c         the replay state in a file
  *   topics.c         wire and logical topics, prepared once
  *   options.c        checks and copies of the options; client id
@@ -167,6 +167,8 @@ bool e2e_flights_pending(const e2e_broker *broker);
 
 /* ---- The spool (spooling.c above spool.c) --------------------------------------------------------- */
 
+#define E2E_SPOOLED ((uint64_t)1 << 63) /* in the tickets of its messages */
+
 typedef struct {
     uint64_t loaded; /* all up to this number are in the queue, or done with */
     uint64_t undone; /* what was taken up to this number is in the spool, or was given up */
@@ -193,6 +195,13 @@ void e2e_spooling_want(mqtt_e2e_client *client);
 bool e2e_spooling_stalled(const mqtt_e2e_client *client);
 /* An entry is published, or never will be. */
 void e2e_spooling_done(mqtt_e2e_client *client, const e2e_entry *entry);
+/* An entry for a message of the spool: to the queue. How many more may go there. Something could not be read or written. */
+void e2e_spooling_hold(mqtt_e2e_client *client, e2e_entry *entry, uint64_t seq);
+size_t e2e_spooling_room(const mqtt_e2e_client *client);
+void e2e_spooling_failed(mqtt_e2e_client *client, const mqtt_e2e_error *error);
+/* Loading (loading.c): whether half of the spool's place in the queue is free, and there is something for it; and that. */
+bool e2e_loading_possible(const mqtt_e2e_client *client);
+void e2e_loading_run(mqtt_e2e_client *client);
 size_t e2e_spooling_left(const mqtt_e2e_client *client);  /* in the spool, and not in the queue */
 int64_t e2e_spooling_next(const mqtt_e2e_client *client); /* when e2e_spooling_run has something to do */
 

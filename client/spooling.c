@@ -21,7 +21,6 @@
 #define BATCH_MAX 128  /* messages sealed for one flush */
 #define RETRY_MS  1000 /* after the spool could not be written */
 #define CHECK_MS  1000 /* how often it is looked whether what waits has grown too old */
-#define SPOOLED   ((uint64_t)1 << 63)
 
 static bool is_open(const mqtt_e2e_client *client)
 {
@@ -69,10 +68,10 @@ size_t e2e_spooling_left(const mqtt_e2e_client *client)
 
 /* ---- Taking -------------------------------------------------------------------------------------- */
 
-static void hold(mqtt_e2e_client *client, e2e_entry *entry, uint64_t seq)
+void e2e_spooling_hold(mqtt_e2e_client *client, e2e_entry *entry, uint64_t seq)
 {
     entry->seq = seq;
-    entry->ticket = seq | SPOOLED;
+    entry->ticket = seq | E2E_SPOOLED;
     client->spooling.loaded = seq;
     client->spooling.held++;
     e2e_queue_append(&client->queue, entry);
@@ -96,7 +95,7 @@ static void give_up(mqtt_e2e_client *client, uint64_t seq, const mqtt_e2e_error 
     if (entry != NULL)
         e2e_flights_fail(client, entry, error);
     else
-        e2e_send_note(client, seq | SPOOLED, error);
+        e2e_send_note(client, seq | E2E_SPOOLED, error);
 }
 
 static bool make_room(mqtt_e2e_client *client, size_t len, mqtt_e2e_error *error)
@@ -113,7 +112,7 @@ static bool make_room(mqtt_e2e_client *client, size_t len, mqtt_e2e_error *error
     return true;
 }
 
-static size_t room(const mqtt_e2e_client *client)
+size_t e2e_spooling_room(const mqtt_e2e_client *client)
 {
     size_t half = (client->queue.max_count + 1) / 2;
 
@@ -142,82 +141,16 @@ bool e2e_spooling_take(mqtt_e2e_client *client, const e2e_outgoing *draft, uint6
 
     if (!make_room(client, draft->len, error) || !e2e_spool_add(&client->spool, &item, error))
         return false;
-    *ticket = item.seq | SPOOLED;
+    *ticket = item.seq | E2E_SPOOLED;
     client->spooling.due = true;
-    if (next && room(client) > 0 && (entry = e2e_queue_make(&client->queue, draft)) != NULL)
-        hold(client, entry, item.seq);
+    if (next && e2e_spooling_room(client) > 0 && (entry = e2e_queue_make(&client->queue, draft)) != NULL)
+        e2e_spooling_hold(client, entry, item.seq);
     return true;
 }
 
-/* ---- Loading ------------------------------------------------------------------------------------- */
+/* ---- When it must be looked after ----------------------------------------------------------------- */
 
-/* As it went out in another run, perhaps. */
-static bool restore_packet(const mqtt_e2e_client *client, e2e_entry *entry, const e2e_spool_item *item)
-{
-    int64_t age = e2e_clock_utc(client->options.clock_offset_ms) - item->packet_ms;
-
-    entry->went_out = true;
-    entry->draft.first = item->first;
-    entry->draft.first_ms = item->first_ms;
-    entry->sealed_ms = item->packet_ms;
-    if (age < 0 || age > e2e_send_fresh_ms(client))
-        return true; /* it is sealed anew */
-    entry->sealed = malloc(item->packet_len);
-    if (entry->sealed == NULL)
-        return false;
-    memcpy(entry->sealed, item->packet, item->packet_len);
-    entry->sealed_len = item->packet_len;
-    entry->sealed_at = e2e_clock_boot() - age;
-    entry->spooled = true;
-    return true;
-}
-
-typedef struct {
-    mqtt_e2e_client *client;
-    size_t count;
-    uint64_t unfit; /* a message whose topic can't be had in this run */
-    bool failed;
-    mqtt_e2e_error error;
-} loading;
-
-/* False: the topic is one of another run, with other options. */
-static bool is_fit(mqtt_e2e_client *client, const char *topic)
-{
-    mqtt_e2e_topic made;
-    mqtt_e2e_status status =
-        topic[0] == '~' ? MQTT_E2E_BAD_TOPIC
-                        : mqtt_e2e_hide(client->session, topic, client->scratch, E2E_SCRATCH_SIZE, &made);
-
-    return status != MQTT_E2E_BAD_TOPIC && status != MQTT_E2E_TOO_LONG;
-}
-
-static bool load_one(const e2e_spool_item *item, void *context)
-{
-    loading *l = context;
-    mqtt_e2e_client *client = l->client;
-    e2e_outgoing draft = {.kind = item->kind, .qos = item->qos, .payload = item->payload, .len = item->len};
-    e2e_entry *entry;
-
-    draft.topic = e2e_client_topic(client, item->topic, &l->error);
-    l->failed = draft.topic == NULL;
-    if (l->failed) {
-        l->unfit = is_fit(client, item->topic) ? 0 : item->seq;
-        return false;
-    }
-    entry = e2e_queue_make(&client->queue, &draft);
-    e2e_topics_release(draft.topic);
-    l->failed = entry == NULL || (item->sealed && !restore_packet(client, entry, item));
-    if (l->failed) {
-        if (entry != NULL)
-            e2e_queue_free(&client->queue, entry);
-        return e2e_error_memory(&l->error);
-    }
-    hold(client, entry, item->seq);
-    l->count++;
-    return true;
-}
-
-static void tell_failure(mqtt_e2e_client *client, const mqtt_e2e_error *error)
+void e2e_spooling_failed(mqtt_e2e_client *client, const mqtt_e2e_error *error)
 {
     mqtt_e2e_broker_news news = {.broker = "", .why = error->text, .retry_ms = RETRY_MS};
 
@@ -230,40 +163,9 @@ static void tell_failure(mqtt_e2e_client *client, const mqtt_e2e_error *error)
     client->inside--;
 }
 
-/* Whether half of the spool's place in the queue is free, and there is something for it. */
-static bool can_load(const mqtt_e2e_client *client)
-{
-    return e2e_spooling_left(client) > 0 && client->spooling.loaded < client->spool.now.last &&
-           room(client) >= (client->queue.max_count + 3) / 4;
-}
-
-static void drop_unfit(mqtt_e2e_client *client, const loading *l)
-{
-    client->spooling.loaded = l->unfit;
-    e2e_spool_done(&client->spool, l->unfit);
-    e2e_send_note(client, l->unfit | SPOOLED, &l->error);
-}
-
-static void load(mqtt_e2e_client *client)
-{
-    loading l = {.client = client};
-    bool fine;
-
-    if (!can_load(client))
-        return;
-    fine = e2e_spool_each(&client->spool, client->spooling.loaded, room(client), client->queue.max_bytes / 2,
-                          load_one, &l, &l.error);
-    if (l.unfit != 0)
-        drop_unfit(client, &l);
-    else if (!fine || l.failed)
-        tell_failure(client, &l.error);
-    else if (l.count == 0)
-        client->spooling.loaded = client->spool.now.last; /* there are none */
-}
-
 int64_t e2e_spooling_next(const mqtt_e2e_client *client)
 {
-    if (!is_open(client) || !(client->spooling.due || can_load(client)))
+    if (!is_open(client) || !(client->spooling.due || e2e_loading_possible(client)))
         return E2E_NEVER;
     return client->spooling.retry_at;
 }
@@ -369,7 +271,7 @@ static void undo(mqtt_e2e_client *client, uint64_t first, uint64_t last, const b
     client->spooling.undone = last;
     for (uint64_t seq = first; seq <= last; seq++)
         give_up(client, seq, error);
-    tell_failure(client, error);
+    e2e_spooling_failed(client, error);
 }
 
 static bool any_up(const mqtt_e2e_client *client)
@@ -386,7 +288,7 @@ void e2e_spooling_run(mqtt_e2e_client *client)
     if (!is_open(client) || client->inside > 0 || e2e_clock_boot() < client->spooling.retry_at)
         return;
     client->spooling.due = false;
-    load(client);
+    e2e_loading_run(client);
     first = (client->spooling.undone > client->spool.committed.last ? client->spooling.undone
                                                                     : client->spool.committed.last) +
             1;
