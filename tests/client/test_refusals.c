@@ -339,6 +339,27 @@ static void test_receive_maximum(void **state)
     assert_int_equal(mqtt_e2e_client_queued(a.client), 4);
 }
 
+/* Goal: a broker that acknowledges QoS 2 as if it were QoS 1, as RabbitMQ does, breaks the protocol: the message is given up, and
+ * that is said, rather than sent again for ever. */
+static void test_puback_for_qos_2(void **state)
+{
+    uint8_t sent[1024];
+
+    (void)state;
+    test_node_start(&a);
+    test_node_publish(&a, "a", "x", 2, false);
+    for (unsigned round = 1; a.unpublished == 0; round++) {
+        assert_true(round < 10);
+        ANSWER("\x20\x02\x00\x00");
+        RUN_UNTIL(recv(answerer, sent, sizeof sent, 0) > 0); /* the PUBLISH: its packet identifier is 1 */
+        assert_int_equal(send(answerer, "\x40\x02\x00\x01", 4, MSG_NOSIGNAL), 4);
+        RUN_UNTIL(a.disconnected == round);
+        test_settle(20);
+    }
+    assert_non_null(strstr(a.publish_error, "answers this message against the rules"));
+    assert_int_equal(mqtt_e2e_client_queued(a.client), 0);
+}
+
 /* Goal: a broker that falls silent is noticed within one and a half keep-alives. */
 static void test_keep_alive(void **state)
 {
@@ -367,6 +388,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refusals, listen_for_client, stop_listening),
         cmocka_unit_test_setup_teardown(test_reasons, listen_for_client, stop_listening),
         cmocka_unit_test_setup_teardown(test_receive_maximum, listen_for_client, stop_listening),
+        cmocka_unit_test_setup_teardown(test_puback_for_qos_2, listen_for_client, stop_listening),
         cmocka_unit_test_setup_teardown(test_keep_alive, listen_for_client, stop_listening),
     };
 
