@@ -205,13 +205,6 @@ static bool may_go_again(const e2e_entry *entry)
            (entry->draft.kind == MQTT_E2E_MESSAGE || entry->draft.kind == MQTT_E2E_LASTING);
 }
 
-/* A request that may have arrived must not be done a second time, as it would be if it were sealed anew. It stays open: it may
- * still be answered. */
-static bool is_spent(const mqtt_e2e_client *client, const e2e_entry *entry)
-{
-    return entry->draft.kind == MQTT_E2E_REQUEST && entry->went_out && !e2e_flights_fresh(client, entry);
-}
-
 /* A new packet. */
 static mqtt_e2e_status seal_entry(mqtt_e2e_client *client, e2e_entry *entry, e2e_sealed *sealed)
 {
@@ -327,10 +320,6 @@ static bool send_next(e2e_broker *b)
     if (entry->seq != 0 && !(entry->spooled && e2e_flights_fresh(client, entry))) {
         e2e_spooling_want(client);
         return false;
-    }
-    if (is_spent(client, entry)) {
-        e2e_flights_abandon(client, entry);
-        return true;
     }
     status = get_sealed(client, entry, &sealed);
     if (status != MQTT_E2E_OK)
