@@ -252,10 +252,10 @@ int e2e_connection_misc(e2e_broker *broker)
 
 /* ---- Packets ------------------------------------------------------------------------------------- */
 
-/* The round trip is measured with one packet at a time: from before it is sent to when it is acknowledged. */
-static void start_timing(e2e_broker *broker)
+/* The round trip is measured with one packet at a time: from before it is sent to when it is acknowledged, if it will be. */
+static void start_timing(e2e_broker *broker, bool answered)
 {
-    if (broker->timed_mid == 0)
+    if (answered && broker->timed_mid == 0)
         broker->timed_at = e2e_clock_micros();
 }
 
@@ -281,7 +281,7 @@ int e2e_connection_publish(e2e_broker *broker, const e2e_sealed *sealed, uint16_
     int id = 0, code;
 
     broker->client->inside++;
-    start_timing(broker);
+    start_timing(broker, sealed->qos > 0);
     broker->publishing = true;
     code = mosquitto_publish_v5(broker->mosq, &id, sealed->wire, (int)sealed->len, sealed->packet,
                                 sealed->qos, sealed->retain, NULL);
@@ -300,7 +300,7 @@ int e2e_connection_subscribe(e2e_broker *broker, const char *wire, int qos, uint
     int id = 0, code;
 
     broker->client->inside++;
-    start_timing(broker);
+    start_timing(broker, true);
     code = mosquitto_subscribe(broker->mosq, &id, wire, qos);
     if (code == MOSQ_ERR_SUCCESS)
         code = flush(broker);

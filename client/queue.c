@@ -126,6 +126,6 @@ void e2e_queue_free(e2e_queue *queue, e2e_entry *entry)
         TAILQ_REMOVE(entry->list, entry, link);
     e2e_topics_release(entry->draft.topic);
     e2e_queue_unseal(entry);
-    mqtt_e2e_wipe_memory(entry, size_of(queue, entry->draft.len));
+    explicit_bzero(entry->flights + queue->lanes, entry->draft.len); /* the payload */
     free(entry);
 }
