@@ -55,9 +55,10 @@ void e2e_client_down(e2e_broker *b, bool was_up, int code)
     int64_t now = e2e_clock_boot();
     uint32_t random = 0;
 
-    if (was_up && now - b->up_at >= b->delay)
-        b->attempt =
-            0; /* it held as long as we had waited for it; one that is lost at once counts as a failure */
+    /* It held. One that is lost again after about as long as we had waited for it counts as a failure: so it is when two clients
+     * with one id throw each other out. */
+    if (was_up && now - b->up_at >= 4 * (int64_t)b->delay)
+        b->attempt = 0;
     e2e_clock_random(&random, sizeof random); /* without, there is no jitter */
     b->delay = e2e_clock_backoff(++b->attempt, o->backoff_min_ms, o->backoff_max_ms, random);
     b->due = now + b->delay;
