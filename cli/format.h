@@ -13,6 +13,10 @@ bool cli_print(const cli_options *options, const mqtt_e2e_delivery *delivery);
 /* Writes text of others to standard output: as it is, or, on a terminal, with control characters made visible. */
 bool cli_put_text(const void *text, size_t len);
 
+/* Text of others as a terminal may have it, with control characters made visible; `out` has room for 4 * len + 1 bytes. Returns
+ * its length. */
+size_t cli_make_visible(const void *text, size_t len, char *out);
+
 /* Writes a message in JSON, without a line end. True also if it can't be had in that form: that was told. */
 bool cli_put_json(const mqtt_e2e_delivery *delivery, unsigned how);
 

@@ -20,6 +20,8 @@ static const cli_command commands[] = {
     {"pub", cli_pub, "publish sealed messages", cli_pub_help, CLI_FOR_PUB},
     {"sub", cli_sub, "subscribe, and print what opens", cli_sub_help, CLI_FOR_SUB},
     {"request", cli_request, "ask, and print the reply", cli_request_help, CLI_FOR_REQUEST},
+    {"run", cli_remote, "run a command on a device", cli_run_help, CLI_FOR_RUN},
+    {"agent", cli_agent, "let this machine be commanded so", cli_agent_help, CLI_FOR_AGENT},
     {"seal", cli_seal, "seal messages to lines of hex, without a broker", cli_seal_help, 0},
     {"open", cli_open, "open such lines, or mosquitto_sub's, to JSON", cli_open_help, 0},
     {"doctor", cli_doctor, "find out what is wrong", cli_doctor_help, CLI_FOR_DOCTOR},
@@ -68,6 +70,7 @@ static const char *closest(const char *name)
     } others[] = {{"publish", "pub"},   {"subscribe", "sub"}, {"genkey", "keygen"},    {"keys", "key"},
                   {"encrypt", "seal"},  {"decrypt", "open"},  {"unseal", "open"},      {"check", "doctor"},
                   {"status", "doctor"}, {"ask", "request"},   {"rpc", "request"},      {"rr", "request"},
+                  {"exec", "run"},      {"ssh", "run"},       {"command", "run"},      {"sshd", "agent"},
                   {"qr", "key qr"},     {"show", "key show"}, {"device", "key device"}};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (strcmp(others[i].word, name) == 0)

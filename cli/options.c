@@ -9,10 +9,11 @@ enum { LONG = 1000 }; /* getopt's value of a long option: this, and the row */
 
 const char *cli_options_command(unsigned command)
 {
-    return command == CLI_FOR_PUB       ? "pub"
-           : command == CLI_FOR_SUB     ? "sub"
-           : command == CLI_FOR_REQUEST ? "request"
-                                        : "doctor";
+    static const char *const names[] = {"pub", "sub", "request", "doctor", "agent", "run"};
+    size_t i = 0;
+    while (command >> (i + 1))
+        i++;
+    return names[i];
 }
 
 static bool is_row_of(const cli_row *r, char letter, const char *name)
@@ -40,11 +41,14 @@ static int takes(const cli_row *r)
     return r->kind == REFUSED ? optional_argument : r->value ? required_argument : no_argument;
 }
 
-/* getopt's two lists. `shorts` has room for three characters a row, `longs` for one more than the rows. */
+/* getopt's two lists. `shorts` has room for three characters a row and two more, `longs` for one more than the rows. What `run` takes
+ * ends its options: they may look like some. */
 static void list_options(unsigned command, char *shorts, struct option *longs)
 {
     static const char *const colons[] = {
         [no_argument] = "", [required_argument] = ":", [optional_argument] = "::"};
+    if (command == CLI_FOR_RUN)
+        *shorts++ = '+';
     *shorts++ = ':';
     for (size_t i = 0; i < cli_row_count; i++) {
         const cli_row *r = &cli_rows[i];
@@ -119,9 +123,9 @@ static bool set(cli_options *options, const cli_row *r, const char *name, const 
     const char *command = cli_options_command(options->command);
     void *field = (char *)options + r->field;
     if (!(r->commands & options->command)) {
-        unsigned other = r->commands & CLI_FOR_PUB   ? CLI_FOR_PUB
-                         : r->commands & CLI_FOR_SUB ? CLI_FOR_SUB
-                                                     : CLI_FOR_REQUEST;
+        unsigned other = CLI_FOR_PUB;
+        while (!(r->commands & other))
+            other <<= 1;
         cli_usage_error(command, "%s is an option of %s, not of %s", name, cli_options_command(other),
                         command);
         return false;
@@ -146,7 +150,7 @@ static bool set(cli_options *options, const cli_row *r, const char *name, const 
 
 static int parse(cli_options *options, int argc, char **argv)
 {
-    static char shorts[3 * CLI_ROWS_MAX + 2];
+    static char shorts[3 * CLI_ROWS_MAX + 3];
     static struct option longs[CLI_ROWS_MAX + 1];
     const char *command = cli_options_command(options->command);
     int c;
@@ -164,14 +168,23 @@ static int parse(cli_options *options, int argc, char **argv)
         if (!set(options, r, name, optarg))
             return options->code != CLI_OK ? options->code : CLI_USAGE;
     }
-    if (optind < argc)
+    options->words = argv + optind;
+    options->word_count = (size_t)(argc - optind);
+    if (optind < argc && options->command != CLI_FOR_RUN)
         return cli_usage_error(command, "unexpected argument '%s'", argv[optind]);
     return CLI_OK;
 }
 
 int cli_options_parse(cli_options *options, unsigned command, int argc, char **argv)
 {
-    *options = (cli_options){.command = command, .repeat = 1, .replies = 1, .random_filter = 100};
+    *options = (cli_options){.command = command,
+                             .repeat = 1,
+                             .replies = 1,
+                             .random_filter = 100,
+                             .time_limit_ms = 3600000,
+                             .output_limit = 64,
+                             .memory_limit = 1024,
+                             .max_commands = 8};
     mqtt_e2e_client_defaults(&options->client);
     options->client.session.streams = CLI_STREAMS;
     int code = parse(options, argc, argv);
@@ -194,5 +207,6 @@ void cli_options_free(cli_options *options)
     free(options->topics.items);
     free(options->filter_out.items);
     free(options->unsubscribe.items);
+    free(options->programs.items);
     free(options->given.url);
 }

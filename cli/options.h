@@ -16,7 +16,14 @@
 #include "cli.h"
 
 /* Commands that share them, as bits. */
-enum { CLI_FOR_PUB = 1, CLI_FOR_SUB = 2, CLI_FOR_REQUEST = 4, CLI_FOR_DOCTOR = 8 };
+enum {
+    CLI_FOR_PUB = 1,
+    CLI_FOR_SUB = 2,
+    CLI_FOR_REQUEST = 4,
+    CLI_FOR_DOCTOR = 8,
+    CLI_FOR_AGENT = 16,
+    CLI_FOR_RUN = 32
+};
 
 /* An option that may be given several times. */
 typedef struct {
@@ -67,6 +74,19 @@ typedef struct {
 
     uint32_t replies; /* --replies, at least 1 */
     bool all_replies;
+
+    /* agent */
+    cli_list programs; /* NAME=PROGRAM */
+    const char *commands_dir, *run_as, *audit;
+    bool audit_arguments, service;
+    int64_t time_limit_ms;
+    uint32_t output_limit, memory_limit; /* MiB */
+    uint32_t max_commands;
+
+    /* run */
+    char **words; /* what follows the options */
+    size_t word_count;
+    bool pass_input;
 
     /* What overrides the key file; use `client` instead. */
     struct {

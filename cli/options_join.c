@@ -65,6 +65,17 @@ static int check_subscriber(const cli_options *options, const char *command)
     return code == CLI_OK ? check_filters(command, &options->filter_out) : code;
 }
 
+static int check_remote(const cli_options *options, const char *command)
+{
+    bool all = options->all_replies;
+    if (options->topics.count) /* of -L */
+        return cli_usage_error(command, "the URL has a topic: commands have topics of their own");
+    if (options->command == CLI_FOR_RUN && options->word_count < (all ? 1 : 2))
+        return cli_usage_error(command,
+                               all || options->word_count ? "no command" : "no device and no command");
+    return CLI_OK;
+}
+
 /* ---- Checks ------------------------------------------------------------------------------------- */
 
 static int check_output(const cli_options *options, const char *command)
@@ -194,8 +205,10 @@ int cli_options_join(cli_options *options)
     int code = CLI_OK;
     if (options->command == CLI_FOR_SUB)
         code = check_subscriber(options, command);
-    else if (options->command != CLI_FOR_DOCTOR)
+    else if (options->command & (CLI_FOR_PUB | CLI_FOR_REQUEST))
         code = check_sender(options, command);
+    else if (options->command != CLI_FOR_DOCTOR)
+        code = check_remote(options, command);
     if (code == CLI_OK)
         code = check_output(options, command);
     if (code == CLI_OK)

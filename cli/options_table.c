@@ -7,10 +7,13 @@
 #define PUB     CLI_FOR_PUB
 #define SUB     CLI_FOR_SUB
 #define REQUEST CLI_FOR_REQUEST
+#define AGENT   CLI_FOR_AGENT
+#define RUN     CLI_FOR_RUN
 #define SENDERS (PUB | REQUEST)
 #define HEARERS (SUB | REQUEST)
 #define TALKERS (PUB | SUB | REQUEST)
-#define ALL     (TALKERS | CLI_FOR_DOCTOR)
+#define REMOTE  (AGENT | RUN)
+#define ALL     (TALKERS | REMOTE | CLI_FOR_DOCTOR)
 
 #define AT(field)              offsetof(cli_options, field), 0, 0, NULL
 #define RANGE(field, min, max) offsetof(cli_options, field), min, max, NULL
@@ -62,7 +65,34 @@ const cli_row cli_rows[] = {
      AT(exit_after_subscribing)},
     {SET, SUB, 0, "random-filter", "PERCENT", "print only so many of the messages, by chance", BY(cli_set_random)},
 
+    {HEADING, AGENT, 0, NULL, NULL, "Commands", NONE},
+    {TEXT, AGENT, 0, "name", "NAME", "the agent's: it listens on command/NAME (default: the key\n"
+     "file's, else the host name)", AT(given.name)},
+    {LIST, AGENT, 0, "command", "NAME=PROGRAM", "a command, and the program that is run for it; may be repeated", AT(programs)},
+    {TEXT, AGENT, 0, "commands", "DIR", "every executable in this directory is a command", AT(commands_dir)},
+    {SPAN64, AGENT, 0, "time-limit", "SECONDS", "end a command after so long (default 1h)",
+     RANGE(time_limit_ms, 1, 1000 * (int64_t)DAY)},
+    {UINT32, AGENT, 0, "output-limit", "MIB", "end a command that writes more (default 64)",
+     RANGE(output_limit, 1, INT32_MAX)},
+    {UINT32, AGENT, 0, "memory-limit", "MIB", "of data, for each process of a command (default 1024)",
+     RANGE(memory_limit, 1, INT32_MAX)},
+    {UINT32, AGENT, 0, "max-commands", "N", "that run at the same time (default 8)", RANGE(max_commands, 1, 32)},
+    {TEXT, AGENT, 0, "user", "NAME", "become this user", AT(run_as)},
+    {TEXT, AGENT, 0, "audit", "FILE", "append there who asked for what, and how it ended (default:\n"
+     "standard error)", AT(audit)},
+    {FLAG, AGENT, 0, "audit-args", NULL, "the arguments of commands too", AT(audit_arguments)},
+    {TEXT, AGENT, 0, "state", "FILE", "keep there over restarts what was seen (default: in\n"
+     "~/.local/state/mqtt-e2e); or: none", AT(state)},
+    {FLAG, AGENT, 0, "service", NULL, "print a systemd unit for an agent with these options, and exit", AT(service)},
+
+    {HEADING, RUN, 0, NULL, NULL, "Command", NONE},
+    {FLAG, RUN, 0, "all", NULL, "every device; there is no DEVICE among the arguments then", AT(all_replies)},
+    {FLAG, RUN, 0, "stdin", NULL, "pass standard input on, also if it is a terminal", AT(pass_input)},
+    {SPAN64, RUN, 'W', "timeout", "SECONDS", "stop the command after so long, and exit with 27; with --all:\n"
+     "how long to wait for further devices (default 2)", RANGE(wait_ms, 1, DAY)},
+
     {HEADING, ALL, 0, NULL, NULL, "Output", NONE},
+    {FLAG, RUN, 0, "json", NULL, "print each part of the answer as a JSON object on one line", AT(json)},
     {FLAG, CLI_FOR_DOCTOR, 0, "json", NULL, "print the report as one JSON object", AT(json)},
     {SPAN64, CLI_FOR_DOCTOR, 'W', "timeout", "SECONDS", "wait so long in each step (default 5)",
      RANGE(wait_ms, 1, DAY)},
@@ -116,9 +146,9 @@ const cli_row cli_rows[] = {
     {FLAG, ALL, 0, "insecure", NULL, "do not check that the certificate names the broker", AT(client.insecure)},
 
     {HEADING, ALL, 0, NULL, NULL, "Sealing", NONE},
-    {UINT16, SENDERS, 0, "pad", "N", "shorter messages all look N bytes long (default 50)",
+    {UINT16, SENDERS | REMOTE, 0, "pad", "N", "shorter messages all look N bytes long (default 50)",
      RANGE(client.session.pad_size, 0, 65535)},
-    {FLAG, SENDERS, 0, "padme", NULL, "hide the length of longer ones too, at up to 12 %", AT(client.session.padme)},
+    {FLAG, SENDERS | REMOTE, 0, "padme", NULL, "hide the length of longer ones too, at up to 12 %", AT(client.session.padme)},
     {SPAN32, PUB, 0, "clock-skew", "SECONDS", "how old a message may be for its receivers (default 300):\n"
      "after half of it, what is to be sent again is sealed anew",
      RANGE(client.session.clock_skew_ms, 0, CLI_CLOCK_MAX_MS)},
@@ -128,11 +158,11 @@ const cli_row cli_rows[] = {
      RANGE(client.session.clock_lead_ms, 0, CLI_CLOCK_MAX_MS)},
     {INT64, ALL, 0, "clock-offset", "MS", "added to this machine's clock",
      RANGE(client.clock_offset_ms, -(INT64_C(1) << 45), INT64_C(1) << 45)},
-    {FLAG, HEARERS, 0, "strict-start", NULL, "refuse also what fast clocks sealed before we started",
+    {FLAG, HEARERS | AGENT, 0, "strict-start", NULL, "refuse also what fast clocks sealed before we started",
      AT(client.session.strict_start)},
-    {UINT16, HEARERS, 0, "window", "N", "how far messages may overtake each other: a multiple\n"
+    {UINT16, HEARERS | AGENT, 0, "window", "N", "how far messages may overtake each other: a multiple\n"
      "of 64 (default 4096)", RANGE(client.session.window, 64, 65472)},
-    {UINT16, HEARERS, 0, "streams", "N", "senders remembered (default 4096)", RANGE(client.session.streams, 1, 32767)},
+    {UINT16, HEARERS | AGENT, 0, "streams", "N", "senders remembered (default 4096)", RANGE(client.session.streams, 1, 32767)},
     {FLAG, SUB, 0, "time-source", NULL, "tell the time to nodes that have no clock and ask",
      AT(client.time_source)},
     {TEXT, ALL, 0, "base", "TOPIC", "what all topics start with (default: from the key)", AT(given.base)},

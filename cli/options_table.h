@@ -37,7 +37,7 @@ typedef struct {
 
 extern const cli_row cli_rows[];
 extern const size_t cli_row_count;
-#define CLI_ROWS_MAX 128
+#define CLI_ROWS_MAX 160
 
 /* ---- options_set.c ------------------------------------------------------------------------------ */
 

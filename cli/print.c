@@ -39,22 +39,36 @@ static bool harmless(uint32_t code)
              (code >= 0x2066 && code <= 0x2069));
 }
 
-static bool put_visible(const unsigned char *text, size_t len)
+size_t cli_make_visible(const void *data, size_t len, char *out)
 {
+    const unsigned char *text = data;
+    char *to = out;
     while (len) {
         uint32_t code;
         size_t n = character(text, len, &code);
         if (n && harmless(code)) {
-            if (!cli_put(text, n))
-                return false;
+            memcpy(to, text, n);
+            to += n;
         } else {
             n = n ? n : 1;
             for (size_t i = 0; i < n; i++)
-                if (!cli_put((const char[]){'\\', 'x', "0123456789abcdef"[text[i] >> 4],
-                                            "0123456789abcdef"[text[i] & 15]},
-                             4))
-                    return false;
+                to += sprintf(to, "\\x%02x", text[i]);
         }
+        text += n;
+        len -= n;
+    }
+    return (size_t)(to - out);
+}
+
+static bool put_visible(const unsigned char *text, size_t len)
+{
+    char visible[4 * 512 + 1];
+    while (len) {
+        size_t n = len < 512 ? len : 512;
+        while (n > 509 && n < len && (text[n] & 0xC0) == 0x80) /* not within a character */
+            n--;
+        if (!cli_put(visible, cli_make_visible(text, n, visible)))
+            return false;
         text += n;
         len -= n;
     }

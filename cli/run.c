@@ -29,7 +29,8 @@ int64_t cli_run_until(int64_t when)
 static void on_signal(int number)
 {
     int before = errno;
-    (void)!write(signal_pipe[1], &number, 1);
+    char which = (char)number;
+    (void)!write(signal_pipe[1], &which, 1);
     alarm(1);
     errno = before;
 }
@@ -213,7 +214,7 @@ static int64_t sooner(int64_t a, int64_t b)
 
 bool cli_run_step(cli_run *run, struct pollfd *more, nfds_t count, int64_t timeout_ms)
 {
-    enum { MORE = 4, HOUR = 3600000 };
+    enum { MORE = CLI_RUN_MORE, HOUR = 3600000 };
     struct pollfd fds[2 + MORE] = {{.fd = signal_pipe[0], .events = POLLIN},
                                    {.fd = mqtt_e2e_client_fd(run->client), .events = POLLIN}};
     if (run->over)
@@ -227,8 +228,10 @@ bool cli_run_step(cli_run *run, struct pollfd *more, nfds_t count, int64_t timeo
     for (nfds_t i = 0; i < count; i++)
         more[i].revents = ready > 0 ? fds[2 + i].revents : 0;
     char number;
-    if (read(signal_pipe[0], &number, 1) == 1)
+    if (read(signal_pipe[0], &number, 1) == 1) {
         run->interrupted = true;
+        run->signal = number;
+    }
     if (!run->interrupted)
         mqtt_e2e_client_loop(run->client);
     return !run->over;

@@ -2,7 +2,7 @@
 #ifndef MQTT_E2E_CLI_RUN_H
 #define MQTT_E2E_CLI_RUN_H
 /*
- * The loop under pub, sub and request: signals, the broker's comings and goings, refused packets. A command's own state starts
+ * The loop under pub, sub, request, agent and run: signals, the broker's comings and goings, refused packets. A command's own state starts
  * with a cli_run, which is the context of all callbacks:
  *
  *     if (cli_run_start(&sub.run, &options, CLI_ONCE_CONNECTED)) {
@@ -25,7 +25,8 @@ typedef struct {
     mqtt_e2e_client *client;
     cli_patience patience;
     bool was_connected, over;
-    bool interrupted;     /* SIGINT, SIGTERM or SIGHUP came */
+    bool interrupted;     /* SIGINT, SIGTERM or SIGHUP came: */
+    int signal;           /* this one */
     int code;             /* exit code, once over */
     int64_t connected_at; /* for the first time, by cli_run_now; 0 = not yet */
 } cli_run;
@@ -33,7 +34,9 @@ typedef struct {
 /* Makes the client of options->client; callbacks that are set there already stay. False: it was told, and run->code is set. */
 bool cli_run_start(cli_run *run, cli_options *options, cli_patience patience);
 
-/* Waits for at most `timeout_ms` (-1 = no limit) for the broker, a signal, or one of `count` descriptors of `more`, and lets
+#define CLI_RUN_MORE 192
+
+/* Waits for at most `timeout_ms` (-1 = no limit) for the broker, a signal, or one of `count` (at most CLI_RUN_MORE) descriptors of `more`, and lets
  * the client do what is due. False: it is over. */
 bool cli_run_step(cli_run *run, struct pollfd *more, nfds_t count, int64_t timeout_ms);
 

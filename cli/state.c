@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where sub keeps its replay state, and what is said of what it found there. */
+/* Where sub and agent keep their replay state, and what is said of what it found there. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +11,12 @@
 /* One that ends by itself, or that asks what was last said, is to hear it each time. */
 static bool long_running(const cli_options *options)
 {
-    return options->client.persistent ||
+    return options->client.persistent || options->command == CLI_FOR_AGENT ||
            !(options->count || options->wait_ms || options->exit_after_subscribing || options->lasting ||
              options->retained_only);
 }
 
-/* $XDG_STATE_HOME/mqtt-e2e/sub-FINGERPRINT-ID: one for each key, and for each node that has a name or an id. */
+/* $XDG_STATE_HOME/mqtt-e2e/sub-FINGERPRINT-ID, or agent-...: one for each key, and for each node that has a name or an id. */
 static bool default_path(const cli_options *options, char *out, size_t size)
 {
     const char *dir = secure_getenv("XDG_STATE_HOME"), *home = secure_getenv("HOME");
@@ -29,8 +29,8 @@ static bool default_path(const cli_options *options, char *out, size_t size)
     if (mqtt_e2e_fingerprint(&mqtt_e2e_openssl, client->session.key, client->session.key_len, fingerprint) !=
         MQTT_E2E_OK)
         return false;
-    int n = snprintf(out, size, "%s%s/mqtt-e2e/sub-%s%s", given ? dir : home, given ? "" : "/.local/state",
-                     fingerprint, *id ? "-" : "");
+    int n = snprintf(out, size, "%s%s/mqtt-e2e/%s-%s%s", given ? dir : home, given ? "" : "/.local/state",
+                     cli_options_command(options->command), fingerprint, *id ? "-" : "");
     if (n < 0 || (size_t)n + 2 * strlen(id) >= size)
         return false;
     cli_hex(id, strlen(id), out + n); /* whatever characters it has */
@@ -66,7 +66,8 @@ mqtt_e2e_client *cli_state_client(cli_options *options, mqtt_e2e_error *error)
     mqtt_e2e_client *made;
     char path[4096];
     bool named = options->state && strcmp(options->state, "none") != 0;
-    if (options->command != CLI_FOR_SUB || (options->state && !named) || (!named && !long_running(options)))
+    bool keeps = options->command & (CLI_FOR_SUB | CLI_FOR_AGENT);
+    if (!keeps || (options->state && !named) || (!named && !long_running(options)))
         return mqtt_e2e_client_new(client, error);
     if (named)
         snprintf(path, sizeof path, "%s", options->state);
@@ -76,11 +77,11 @@ mqtt_e2e_client *cli_state_client(cli_options *options, mqtt_e2e_error *error)
     made = mqtt_e2e_client_new(client, error);
     client->state_file = NULL;
     if (!made &&
-        !named) { /* another sub has it, or the disk is full: as safe, but what came meanwhile is refused */
+        !named) { /* another one has it, or the disk is full: as safe, but what came meanwhile is refused */
         char why[sizeof error->text];
         memcpy(why, error->text, sizeof why);
         made = mqtt_e2e_client_new(client, error);
-        if (made && options->debug)
+        if (made && (options->debug || options->command == CLI_FOR_AGENT))
             cli_note("no replay state is kept: %s", why);
         return made;
     }
