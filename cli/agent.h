@@ -31,7 +31,6 @@ typedef struct {
     int process;      /* a pidfd, */
     int in, out, err; /* and our ends of its pipes; -1: closed */
     size_t in_done;   /* bytes of the inbox's next piece that are written */
-    bool heard;       /* of who asks, since */
 
     uint8_t *storage;
     mqtt_e2e_outbox outbox;
@@ -40,7 +39,7 @@ typedef struct {
     bool stopping;    /* how and code of the end are our doing */
     bool ended;       /* the end is in the outbox */
 
-    int64_t started, deadline, said_at, kill_at, keep_until; /* by cli_run_now; kill_at 0: not */
+    int64_t started, deadline, said_at, heard_at, kill_at, keep_until; /* by cli_run_now; 0: never, not */
     uint64_t bytes_in, bytes_out, bytes_err;
 } agent_job;
 

@@ -118,7 +118,7 @@ static void check_limits(agent_job *job, int64_t now)
         agent_child_signal(job, SIGKILL);
         job->kill_at = 0;
     }
-    if (!job->heard && now - job->started >= AGENT_UNHEARD_MS)
+    if (!job->heard_at && now - job->started >= AGENT_UNHEARD_MS)
         shut(&job->in);
 }
 
@@ -233,6 +233,13 @@ static void check_end(agent_state *agent, agent_job *job, int64_t now)
     agent_audit_ended(agent, &job->command, job->name, &job->end, job);
 }
 
+/* It has ended, and has more to say than who asked takes: who may be gone. */
+static bool is_abandoned(const agent_job *job, int64_t now)
+{
+    int64_t since = job->heard_at ? job->heard_at : job->started;
+    return !job->pid && !job->ended && now - since >= AGENT_KEEP_MS;
+}
+
 void agent_job_turn(agent_state *agent, agent_job *job)
 {
     int64_t now = cli_run_now();
@@ -244,6 +251,11 @@ void agent_job_turn(agent_state *agent, agent_job *job)
     check_end(agent, job, now);
     send_parts(agent, job, now);
     send_state(agent, job, now);
+    if (is_abandoned(job, now)) {
+        agent_audit_ended(agent, &job->command, job->name, &job->end, job);
+        agent_job_free(job);
+        return;
+    }
     if (job->ended && (job->outbox.got == job->outbox.next || now >= job->keep_until))
         agent_job_free(job);
 }

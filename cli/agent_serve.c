@@ -91,7 +91,7 @@ static void stop(agent_job *job, int number)
 static void on_known(agent_state *agent, agent_job *job, const mqtt_e2e_control *control)
 {
     const mqtt_e2e_part chunk = {control->type, control->number, control->data};
-    job->heard = true;
+    job->heard_at = cli_run_now();
     switch (control->type) {
     case MQTT_E2E_INPUT:
     case MQTT_E2E_INPUT_ENDS:

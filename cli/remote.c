@@ -245,6 +245,8 @@ static int run(remote_state *remote, cli_options *options)
     if (strlen(name) > REMOTE_NAME_MAX)
         return cli_usage_error("run", "the device's name '%s' is too long: up to %d bytes", name,
                                REMOTE_NAME_MAX);
+    if (remote->device && strcmp(name, "all") == 0)
+        return cli_usage_error("run", "no device is named 'all': --all asks every one");
     snprintf(remote->topic, sizeof remote->topic, "command/%s", name);
     int code = cli_check_topic("run", remote->topic);
     if (code != CLI_OK || !remote_input_open(remote))

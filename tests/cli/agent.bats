@@ -348,6 +348,8 @@ on() { # DEVICE COMMAND [ARGUMENT...]: without input
     contains "$stderr" 'no command'
     expect 2 e2e run --all
     expect 2 e2e run 'a+b' ping
+    expect 2 e2e run all ping
+    contains "$stderr" '--all'
     expect 2 e2e agent --name a/b
     expect 2 e2e agent --name all
     expect 2 e2e agent --name x --command ping=/bin/ls
