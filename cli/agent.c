@@ -98,6 +98,7 @@ static void on_subscribed(mqtt_e2e_client *client, const char *filter, bool gran
     agent->ready = true;
     cli_note("mqtt-e2e: agent %s listens on %s and command/all", agent->name, agent->own_topic);
     cli_notify("READY=1");
+    agent_announce(agent, true);
 }
 
 static int prepare(agent_state *agent, cli_options *options)
@@ -129,8 +130,10 @@ static int prepare(agent_state *agent, cli_options *options)
 static void go_on(agent_state *agent)
 {
     static struct pollfd fds[CLI_RUN_MORE];
-    int64_t when = cli_notify_watchdog();
+    int64_t when = cli_notify_watchdog(), announce = agent_announce_turn(agent);
     size_t count = 0;
+    if (announce < when)
+        when = announce;
     for (agent_job *job = agent->jobs; job < agent->jobs + agent->job_count; job++) {
         if (!job->used)
             continue;
@@ -162,6 +165,8 @@ static void say_goodbye(agent_state *agent)
             if (agent->jobs[i].used)
                 agent_job_turn(agent, &agent->jobs[i]);
     }
+    if (mqtt_e2e_client_connected(agent->run.client))
+        agent_announce(agent, false);
     mqtt_e2e_client_drain(agent->run.client, (int)cli_run_until(until + 1000));
 }
 

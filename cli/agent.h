@@ -51,6 +51,7 @@ typedef struct {
     FILE *audit;
     struct rlimit data; /* limit of data segments before ours */
     bool ready;
+    int64_t announce_at; /* by cli_run_now */
     agent_job *jobs;
     size_t job_count; /* places */
 } agent_state;
@@ -108,6 +109,13 @@ size_t agent_job_poll(const agent_job *job, struct pollfd *fds);
 /* ---- agent_serve.c: what arrives ---------------------------------------------------------------- */
 
 void agent_serve(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, void *context);
+
+/* ---- agent_announce.c: what it says of itself ----------------------------------------------------- */
+
+void agent_announce(agent_state *agent, bool here);
+
+/* Does so, if it is time to. Returns when it will be; INT64_MAX: never. */
+int64_t agent_announce_turn(agent_state *agent);
 
 /* ---- agent_audit.c ------------------------------------------------------------------------------ */
 

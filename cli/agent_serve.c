@@ -32,6 +32,11 @@ static void refuse(agent_state *agent, const mqtt_e2e_id *to, const char *name, 
     agent_audit_ended(agent, to, name, &end, NULL);
 }
 
+static bool is_on(const mqtt_e2e_message *message, const char *topic)
+{
+    return message->topic.len == strlen(topic) && memcmp(message->topic.data, topic, message->topic.len) == 0;
+}
+
 static void start(agent_state *agent, const mqtt_e2e_id *id, const char **words)
 {
     char path[PATH_MAX];
@@ -71,6 +76,8 @@ static void on_command(agent_state *agent, const mqtt_e2e_message *message)
         return;
     }
     agent_audit_asked(agent, &message->id, words, count);
+    if (strcmp(words[0], "ping") == 0 && !is_on(message, agent->own_topic)) /* of all */
+        agent_announce(agent, true);
     if (!agent_builtin_is(words[0])) {
         start(agent, &message->id, words);
     } else {
@@ -133,7 +140,6 @@ void agent_serve(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, voi
     (void)client;
     if (message->kind == MQTT_E2E_REQUEST)
         on_command(agent, message);
-    else if (message->kind == MQTT_E2E_MESSAGE && message->topic.len == strlen(agent->own_topic) &&
-             memcmp(message->topic.data, agent->own_topic, message->topic.len) == 0)
+    else if (message->kind == MQTT_E2E_MESSAGE && is_on(message, agent->own_topic))
         on_control(agent, message);
 }

@@ -40,13 +40,14 @@ int cli_sub(int argc, char **argv);
 int cli_request(int argc, char **argv);
 int cli_remote(int argc, char **argv);
 int cli_agent(int argc, char **argv);
+int cli_devices(int argc, char **argv);
 int cli_seal(int argc, char **argv);
 int cli_open(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_help(int argc, char **argv);
 
 extern const char cli_keygen_help[], cli_key_help[], cli_pub_help[], cli_sub_help[], cli_request_help[],
-    cli_run_help[], cli_agent_help[], cli_seal_help[], cli_open_help[], cli_doctor_help[];
+    cli_run_help[], cli_agent_help[], cli_devices_help[], cli_seal_help[], cli_open_help[], cli_doctor_help[];
 
 /* ---- Messages to people (output.c) ---------------------------------------------------------------- */
 

@@ -22,6 +22,7 @@ static const cli_command commands[] = {
     {"request", cli_request, "ask, and print the reply", cli_request_help, CLI_FOR_REQUEST},
     {"run", cli_remote, "run a command on a device", cli_run_help, CLI_FOR_RUN},
     {"agent", cli_agent, "let this machine be commanded so", cli_agent_help, CLI_FOR_AGENT},
+    {"devices", cli_devices, "list the machines that can be commanded", cli_devices_help, CLI_FOR_DEVICES},
     {"seal", cli_seal, "seal messages to lines of hex, without a broker", cli_seal_help, 0},
     {"open", cli_open, "open such lines, or mosquitto_sub's, to JSON", cli_open_help, 0},
     {"doctor", cli_doctor, "find out what is wrong", cli_doctor_help, CLI_FOR_DOCTOR},

@@ -9,7 +9,7 @@ enum { LONG = 1000 }; /* getopt's value of a long option: this, and the row */
 
 const char *cli_options_command(unsigned command)
 {
-    static const char *const names[] = {"pub", "sub", "request", "doctor", "agent", "run"};
+    static const char *const names[] = {"pub", "sub", "request", "doctor", "agent", "run", "devices"};
     size_t i = 0;
     while (command >> (i + 1))
         i++;
@@ -182,6 +182,7 @@ int cli_options_parse(cli_options *options, unsigned command, int argc, char **a
                              .replies = 1,
                              .random_filter = 100,
                              .time_limit_ms = 3600000,
+                             .heartbeat_ms = 60000,
                              .output_limit = 64,
                              .memory_limit = 1024,
                              .max_commands = 8};

@@ -22,7 +22,8 @@ enum {
     CLI_FOR_REQUEST = 4,
     CLI_FOR_DOCTOR = 8,
     CLI_FOR_AGENT = 16,
-    CLI_FOR_RUN = 32
+    CLI_FOR_RUN = 32,
+    CLI_FOR_DEVICES = 64
 };
 
 /* An option that may be given several times. */
@@ -79,7 +80,7 @@ typedef struct {
     cli_list programs; /* NAME=PROGRAM */
     const char *commands_dir, *run_as, *audit;
     bool audit_arguments, service;
-    int64_t time_limit_ms;
+    int64_t time_limit_ms, heartbeat_ms;
     uint32_t output_limit, memory_limit; /* MiB */
     uint32_t max_commands;
 

@@ -12,7 +12,8 @@
 #define SENDERS (PUB | REQUEST)
 #define HEARERS (SUB | REQUEST)
 #define TALKERS (PUB | SUB | REQUEST)
-#define REMOTE  (AGENT | RUN)
+#define DEVICES CLI_FOR_DEVICES
+#define REMOTE  (AGENT | RUN | DEVICES)
 #define ALL     (TALKERS | REMOTE | CLI_FOR_DOCTOR)
 
 #define AT(field)              offsetof(cli_options, field), 0, 0, NULL
@@ -77,6 +78,8 @@ const cli_row cli_rows[] = {
     {UINT32, AGENT, 0, "memory-limit", "MIB", "of data, for each process of a command (default 1024)",
      RANGE(memory_limit, 1, INT32_MAX)},
     {UINT32, AGENT, 0, "max-commands", "N", "that run at the same time (default 8)", RANGE(max_commands, 1, 32)},
+    {SPAN64, AGENT, 0, "heartbeat", "SECONDS", "say so often that we are here (default 60); 0: not by itself",
+     RANGE(heartbeat_ms, 0, 1000 * (int64_t)DAY)},
     {TEXT, AGENT, 0, "user", "NAME", "become this user", AT(run_as)},
     {TEXT, AGENT, 0, "audit", "FILE", "append there who asked for what, and how it ended (default:\n"
      "standard error)", AT(audit)},
@@ -92,6 +95,8 @@ const cli_row cli_rows[] = {
      "how long to wait for further devices (default 2)", RANGE(wait_ms, 1, DAY)},
 
     {HEADING, ALL, 0, NULL, NULL, "Output", NONE},
+    {SPAN64, DEVICES, 'W', "timeout", "SECONDS", "listen for so long (default 2)", RANGE(wait_ms, 1, DAY)},
+    {FLAG, DEVICES, 0, "json", NULL, "print each device as a JSON object on one line", AT(json)},
     {FLAG, RUN, 0, "json", NULL, "print each part of the answer as a JSON object on one line", AT(json)},
     {FLAG, CLI_FOR_DOCTOR, 0, "json", NULL, "print the report as one JSON object", AT(json)},
     {SPAN64, CLI_FOR_DOCTOR, 'W', "timeout", "SECONDS", "wait so long in each step (default 5)",

@@ -12,6 +12,7 @@
  *     words      a command is a list of words                          mqtt_e2e_words_*
  *     parts      pieces of an answer: replies to the command           mqtt_e2e_part_*
  *     controls   what the controller says meanwhile: messages          mqtt_e2e_control_*
+ *     announcements  what a device says of itself                      mqtt_e2e_announcement_*
  *     outbox     numbered pieces that are to arrive: kept until got    mqtt_e2e_outbox_*
  *     inbox      and where they arrive: once, in order                 mqtt_e2e_inbox_*
  *
@@ -113,6 +114,19 @@ typedef struct {
 
 bool mqtt_e2e_control_read(const void *payload, size_t len, mqtt_e2e_control *control);
 size_t mqtt_e2e_control_write(const mqtt_e2e_control *control, void *out, size_t size);
+
+/* ---- Announcements ------------------------------------------------------------------------------ */
+
+/* What a device says on device/NAME: when it starts, every so often, when all are asked for a ping, and when it ends. */
+typedef struct {
+    bool here;              /* false: gone */
+    uint32_t every_s;       /* it will say so again within so many seconds; 0: not by itself */
+    mqtt_e2e_bytes version; /* what runs there; may be empty. From the network: may hold anything */
+} mqtt_e2e_announcement;
+
+bool mqtt_e2e_announcement_read(const void *payload, size_t len, mqtt_e2e_announcement *announcement);
+size_t mqtt_e2e_announcement_write(const mqtt_e2e_announcement *announcement, void *out,
+                                   size_t size); /* 0: no room */
 
 /* ---- Outbox ------------------------------------------------------------------------------------- */
 

@@ -288,6 +288,52 @@ on() { # DEVICE COMMAND [ARGUMENT...]: without input
     contains "$stderr" '2 devices answered; 1 failed, 0 did not end' # what comes back of that list is no answer
 }
 
+@test "devices: who answers, and who announces itself" {
+    expect 27 e2e devices -W 1
+    contains "$stderr" 'no device answered within 1 s'
+    start_agent kitchen --heartbeat 0
+    start_agent cellar --heartbeat 0.5
+    expect 0 e2e devices -W 1
+    same "${#lines[@]}" 2
+    [[ ${lines[0]} =~ ^cellar\ +[0-9.]+\ ms\ +mqtt-e2e\ [0-9.]+$ ]]
+    [[ ${lines[1]} =~ ^kitchen\ +[0-9.]+\ ms\ +mqtt-e2e\ [0-9.]+$ ]]
+    expect 0 e2e devices -W 1 --json
+    [[ ${lines[1]} =~ ^\{\"device\":\"kitchen\",\"stream\":\"[0-9a-f]{24}\",\"round_trip_ms\":[0-9.]+,\"version\":\"mqtt-e2e\ [0-9.]+\"\}$ ]]
+    # One that announces itself and does not answer; one whose name and version would steer the terminal.
+    e2e pub -t device/silent -m 'here 5 v1' -r # lasting: not an announcement
+    (for _ in $(seq 20); do e2e pub -t device/lamp -m $'here 5 \e[2Jx' && sleep 0.1; done) 3>&- &
+    PIDS+=($!)
+    expect 0 e2e devices -W 1
+    contains "$output" '\x1b[2Jx'
+    lacks "$output" $'\e'
+    lacks "$output" silent
+}
+
+@test "announcements: at the start, as a heartbeat, when all are asked, at the end" {
+    start_sub sub -t 'device/#' -v
+    start_agent kitchen --heartbeat 0
+    wait_for sub.out 'device/kitchen here 0 mqtt-e2e '
+    same "$(grep -c here sub.out)" 1
+    expect 0 on kitchen ping
+    same "$(grep -c here sub.out)" 1
+    expect 0 e2e request -t command/all -m ping
+    until_true has_times sub.out here 2
+    kill "$AGENT"
+    wait_exit "$AGENT"
+    wait_for sub.out 'device/kitchen gone'
+    start_agent cellar --heartbeat 0.5
+    until_true has_times sub.out 'device/cellar here 1 mqtt-e2e ' 3
+}
+
+@test "who asks for more than he takes, and goes, holds no place for ever" {
+    start_agent kitchen --max-commands 1 --time-limit 1
+    expect 0 e2e request -t command/kitchen -m 'sh -c yes' -F %l
+    expect 126 on kitchen sh -c ':'
+    PATIENCE=90
+    until_true has agent-kitchen.err 'how=time-limit'
+    expect 0 on kitchen sh -c ':'
+}
+
 @test "--json: one object for each part" {
     start_agent kitchen
     expect 3 e2e run --json kitchen sh -c 'echo ö; exec >&-; sleep 0.3; printf "\377" >&2; exit 3' </dev/null

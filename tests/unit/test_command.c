@@ -152,6 +152,43 @@ static void controls_byte_by_byte(void **state)
     }
 }
 
+static void announcements(void **state)
+{
+    static const struct {
+        const char *text;
+        bool here;
+        uint32_t every_s;
+        const char *version;
+    } good[] = {{"gone", false, 0, ""},
+                {"here 0", true, 0, ""},
+                {"here 60 mqtt-e2e 0.1.0", true, 60, "mqtt-e2e 0.1.0"},
+                {"here 999999999 x", true, 999999999, "x"}};
+    static const char *const bad[] = {"",        "here",    "here ",           "here x",
+                                      "here 6x", "here -1", "here 1234567890", "gone ",
+                                      "goner",   "Here 1",  " here 1"};
+    mqtt_e2e_announcement a;
+    char out[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        size_t len = strlen(good[i].text);
+        assert_true(mqtt_e2e_announcement_read(good[i].text, len, &a));
+        assert_int_equal(a.here, good[i].here);
+        assert_int_equal(a.every_s, good[i].every_s);
+        assert_int_equal(a.version.len, strlen(good[i].version));
+        if (a.version.len > 0)
+            assert_memory_equal(a.version.data, good[i].version, a.version.len);
+        assert_int_equal(mqtt_e2e_announcement_write(&a, out, len), len);
+        assert_memory_equal(out, good[i].text, len);
+        assert_int_equal(mqtt_e2e_announcement_write(&a, out, len - 1), 0);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(mqtt_e2e_announcement_read(bad[i], strlen(bad[i]), &a));
+    a = (mqtt_e2e_announcement){.here = true, .every_s = UINT32_MAX};
+    assert_int_equal(mqtt_e2e_announcement_write(&a, out, sizeof out), 15);
+    assert_memory_equal(out, "here 4294967295", 15);
+}
+
 /* ---- Boxes -------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -465,6 +502,7 @@ int main(void)
         cmocka_unit_test(parts_byte_by_byte),
         cmocka_unit_test(ends_and_states),
         cmocka_unit_test(controls_byte_by_byte),
+        cmocka_unit_test(announcements),
         cmocka_unit_test(a_full_outbox_takes_no_more),
         cmocka_unit_test(an_outbox_takes_no_more_than_its_room),
         cmocka_unit_test(an_inbox_hands_out_once_and_in_order),
