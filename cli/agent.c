@@ -204,7 +204,7 @@ int cli_agent(int argc, char **argv)
         if (code == CLI_OK)
             code = find_name(&agent, &options);
         if (code == CLI_OK)
-            code = options.service ? agent_service_print(&options, argc, argv) : run(&agent, &options);
+            code = options.service ? agent_service_print(&options, argv) : run(&agent, &options);
     }
     for (size_t i = 0; i < agent.job_count; i++)
         free(agent.jobs[i].storage);

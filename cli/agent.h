@@ -127,7 +127,7 @@ void agent_audit_ended(const agent_state *agent, const mqtt_e2e_id *id, const ch
 /* ---- agent_service.c ---------------------------------------------------------------------------- */
 
 /* Prints a systemd unit for an agent with these arguments. Returns an exit code. */
-int agent_service_print(const cli_options *options, int argc, char **argv);
+int agent_service_print(const cli_options *options, char *const *argv);
 
 /* ---- notify.c: to systemd (sd_notify(3)), if that runs us ----------------------------------------- */
 

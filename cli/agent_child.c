@@ -79,17 +79,19 @@ static bool place_descriptors(const int from[4])
 }
 
 static _Noreturn void become(const agent_state *agent, const agent_job *job, const char *path,
-                             const char **words, const int from[4])
+                             const char **words, const int from[4], pid_t parent)
 {
     char *env[ENV_MAX + 1];
     char *argv[AGENT_WORDS_MAX + 1];
     size_t i;
-    int failure = 0;
+    int failure;
     for (i = 0; i < AGENT_WORDS_MAX && words[i]; i++)
         argv[i] = strdup(words[i]);
     argv[i] = NULL;
     setsid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* it has ended already */
+        _exit(127);
     umask(077);
     default_signals();
     make_environment(agent, job, env);
@@ -152,9 +154,9 @@ int agent_child_start(const agent_state *agent, agent_job *job, const char *path
             return failure;
         }
     fflush(NULL);
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     if (pid == 0)
-        become(agent, job, path, words, (const int[]){pipes[0], pipes[3], pipes[5], pipes[7]});
+        become(agent, job, path, words, (const int[]){pipes[0], pipes[3], pipes[5], pipes[7]}, parent);
     int failure = pid < 0 ? errno : 0;
     close_all((int[]){pipes[0], pipes[3], pipes[5], pipes[7]}, 4);
     if (!failure)

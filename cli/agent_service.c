@@ -72,39 +72,69 @@ static void put_word(const char *word)
     putchar('"');
 }
 
-int agent_service_print(const cli_options *options, int argc, char **argv)
+/* A path in a setting, in which `%` starts something. */
+static void put_path(const char *path)
 {
-    char self[PATH_MAX], key[PATH_MAX] = "";
+    for (; *path; path++) {
+        if (*path == '%')
+            putchar('%');
+        putchar(*path);
+    }
+}
+
+/* How many arguments from this one on are an option that the unit has in its own way. */
+static int own_option(char *const *argv)
+{
+    static const char *const names[] = {"--secret", "--user", "-K"};
+    if (strcmp(argv[0], "--service") == 0)
+        return 1;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t len = strlen(names[i]);
+        if (strncmp(argv[0], names[i], len) != 0)
+            continue;
+        if (argv[0][len] == '\0')
+            return argv[1] ? 2 : 1;
+        if (argv[0][len] == '=' || len == 2)
+            return 1;
+    }
+    return 0;
+}
+
+static void put_command(char *const *argv)
+{
+    char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    bool key_given = false;
-    snprintf(self + (n > 0 ? n : 0), sizeof self - (size_t)(n > 0 ? n : 0), "%s",
-             n > 0 ? "" : "/usr/bin/mqtt-e2e");
+    self[n > 0 ? n : 0] = '\0';
+    fputs("ExecStart=", stdout);
+    put_word(n > 0 ? self : "/usr/bin/mqtt-e2e");
+    fputs(" agent", stdout);
+    while (*++argv) {
+        int skipped = own_option(argv);
+        if (skipped)
+            argv += skipped - 1;
+        else
+            put_word(*argv);
+    }
+    putchar('\n');
+}
+
+int agent_service_print(const cli_options *options, char *const *argv)
+{
+    char key[PATH_MAX] = "", path[PATH_MAX];
+    if (options->secret ? !realpath(options->secret, key)
+                        : !mqtt_e2e_config_path(path, sizeof path) || !realpath(path, key))
+        return cli_usage_error("agent", "--service needs a key file that has a path: give one with -K");
     fputs(head, stdout);
     if (options->run_as)
         printf("User=%s\n", options->run_as);
     else
         puts("DynamicUser=yes");
-    /* The key is handed over by systemd, so that only root can read its file. */
-    if (!options->secret && mqtt_e2e_config_path(key, sizeof key))
-        key_given = true;
-    if (options->secret && realpath(options->secret, key))
-        key_given = true;
-    if (key_given)
-        printf("LoadCredential=key:%s\nEnvironment=MQTT_E2E_KEY_FILE=%%d/key\n", key);
+    /* The key is handed over by systemd, so that only root need be able to read its file. */
+    fputs("LoadCredential=key:", stdout);
+    put_path(key);
+    puts("\nEnvironment=MQTT_E2E_KEY_FILE=%d/key");
     puts("Environment=HOME=%S/mqtt-e2e XDG_STATE_HOME=%S/mqtt-e2e");
-    printf("ExecStart=%s agent", self);
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--service") == 0)
-            continue;
-        if ((strcmp(argv[i], "-K") == 0 || strcmp(argv[i], "--secret") == 0 ||
-             strcmp(argv[i], "--user") == 0) &&
-            i + 1 < argc) {
-            i++;
-            continue;
-        }
-        put_word(argv[i]);
-    }
-    putchar('\n');
+    put_command(argv);
     fputs(tail, stdout);
     return CLI_OK;
 }

@@ -309,6 +309,15 @@ on() { # DEVICE COMMAND [ARGUMENT...]: without input
     lacks "$output" silent
 }
 
+@test "two agents of one name: the first that answers is listened to, and one is told so" {
+    start_agent kitchen
+    start other agent --name kitchen --state none --command sh=/bin/sh
+    wait_for other.err 'listens on'
+    expect 0 on kitchen sh -c 'for i in $(seq 2000); do echo $i; done; sleep 0.3; echo end'
+    same "$output" "$(seq 2000)"$'\nend'
+    contains "$stderr" 'another device named kitchen answers too'
+}
+
 @test "announcements: at the start, as a heartbeat, when all are asked, at the end" {
     start_sub sub -t 'device/#' -v
     start_agent kitchen --heartbeat 0
@@ -415,6 +424,16 @@ on() { # DEVICE COMMAND [ARGUMENT...]: without input
     contains "$output" '"--name" "kitchen"'
     contains "$output" "LoadCredential=key:$PWD/key"
     lacks "$output" '--service'
+    local unit=$output option
+    for option in "-K key" -Kkey "--secret key --user nobody" "--secret=key --user=nobody"; do
+        # shellcheck disable=SC2086 # several words
+        expect 0 e2e agent --name a%b $option --service
+        same "$(grep -c -e '-K' -e '--secret' -e '--user' <<<"$output" || true)" 0
+        contains "$output" '"--name" "a%%b"'
+    done
+    contains "$output" 'User=nobody'
+    expect 2 e2e agent -K - --service <key
+    output=$unit
     command -v systemd-analyze >/dev/null || skip 'no systemd-analyze'
     echo "$output" >mqtt-e2e-agent.service
     systemd-analyze verify --man=no ./mqtt-e2e-agent.service 2>verify.err
