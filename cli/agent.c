@@ -88,15 +88,27 @@ static int find_name(agent_state *agent, cli_options *options)
 
 static void on_subscribed(mqtt_e2e_client *client, const char *filter, bool granted, int qos, void *context)
 {
-    agent_state *agent = context;
-    (void)qos;
+    (void)client, (void)qos, (void)context;
     if (!granted)
         cli_error("the broker does not let us subscribe to %s", filter);
-    if (agent->ready || mqtt_e2e_client_subscribed(client, agent->own_topic) != MQTT_E2E_SUBSCRIBED ||
-        mqtt_e2e_client_subscribed(client, "command/all") != MQTT_E2E_SUBSCRIBED)
+}
+
+/* Ready once no broker that is within reach owes an answer; one that denies our own topic is of no use. */
+static void check_ready(agent_state *agent)
+{
+    mqtt_e2e_subscription own = mqtt_e2e_client_subscribed(agent->run.client, agent->own_topic);
+    mqtt_e2e_subscription all = mqtt_e2e_client_subscribed(agent->run.client, "command/all");
+    if (agent->ready || !agent->run.was_connected || own == MQTT_E2E_SUBSCRIBING ||
+        all == MQTT_E2E_SUBSCRIBING)
         return;
+    if (own != MQTT_E2E_SUBSCRIBED) {
+        if (own == MQTT_E2E_DENIED)
+            cli_run_end(&agent->run, CLI_FAILED);
+        return;
+    }
     agent->ready = true;
-    cli_note("mqtt-e2e: agent %s listens on %s and command/all", agent->name, agent->own_topic);
+    cli_note("mqtt-e2e: agent %s listens on %s%s", agent->name, agent->own_topic,
+             all == MQTT_E2E_SUBSCRIBED ? " and command/all" : "");
     cli_notify("READY=1");
     agent_announce(agent, true);
 }
@@ -143,6 +155,7 @@ static void go_on(agent_state *agent)
             when = agent_job_when(job);
     }
     cli_run_step(&agent->run, fds, count, when == INT64_MAX ? -1 : cli_run_until(when));
+    check_ready(agent);
     for (agent_job *job = agent->jobs; job < agent->jobs + agent->job_count; job++)
         if (job->used)
             agent_job_turn(agent, job);

@@ -251,6 +251,39 @@ on() { # DEVICE COMMAND [ARGUMENT...]: without input
     same "$(cat run.out)" "$(seq 300)"
 }
 
+@test "a broker that denies the agent's topic: 1, and which" {
+    command -v node >/dev/null || skip 'no node'
+    ODD=$(free_port)
+    node "$SUPPORT_DIR/odd_broker.js" nosub "$ODD" "$PORT" >odd.out 2>&1 3>&- &
+    PIDS+=("$!")
+    wait_for odd.out ready
+    PORT=$ODD
+    expect 1 e2e agent --name kitchen
+    contains "$stderr" 'does not let us subscribe to command/kitchen'
+    expect 27 e2e run -W 1 kitchen ping </dev/null
+    contains "$stderr" 'no answer from kitchen within 1 s'
+}
+
+@test "two brokers, one of which dies in the middle: all output arrives, once" {
+    local first=$PORT first_broker=$BROKER
+    mkdir second && cd second
+    start_broker
+    cd ..
+    start agent agent --name kitchen --command sh=/bin/sh -h "127.0.0.1:$first,127.0.0.1:$PORT"
+    wait_for agent.err 'listens on'
+    start run run -h "127.0.0.1:$first,127.0.0.1:$PORT" kitchen sh -c 'for i in $(seq 300); do echo $i; sleep 0.01; done; exit 6' </dev/null
+    until_true has_lines run.out 50
+    kill -KILL "$first_broker"
+    wait_exit "$PID"
+    same "$status" 6
+    same "$(cat run.out)" "$(seq 300)"
+    # One of them was never there.
+    start agent2 agent --name cellar -h "127.0.0.1:$first,127.0.0.1:$PORT"
+    wait_for agent2.err 'listens on'
+    expect 0 "$MQTT_E2E" run -h "127.0.0.1:$first,127.0.0.1:$PORT" cellar ping </dev/null
+    same "$output" 'cellar: pong'
+}
+
 @test "a command that is sent again is not run again, nor after a restart" {
     start_agent kitchen
     start_spy spy
