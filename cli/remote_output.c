@@ -66,6 +66,41 @@ static bool put(int fd, const void *data, size_t len)
     return true;
 }
 
+/* What stands at the end of a piece and may be the beginning of a character, by descriptor: for terminals. */
+static struct {
+    char bytes[3];
+    size_t len;
+} held[2];
+
+/* How many bytes at the end are a character (RFC 3629) of which there is more to come. */
+static size_t unfinished(const char *text, size_t len)
+{
+    for (size_t back = 1; back <= 3 && back <= len; back++) {
+        unsigned char c = (unsigned char)text[len - back];
+        size_t whole = c < 0xC0 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+        if (c < 0x80 || c >= 0xF8)
+            return 0;
+        if (whole)
+            return whole > back ? back : 0;
+    }
+    return 0;
+}
+
+static bool put_whole(int fd, const mqtt_e2e_bytes *data)
+{
+    char text[sizeof held[0].bytes + MQTT_E2E_PART_DATA];
+    size_t which = fd == STDERR_FILENO, len = held[which].len;
+    if (!isatty(fd) || data->len > MQTT_E2E_PART_DATA)
+        return put(fd, data->data, data->len);
+    memcpy(text, held[which].bytes, len);
+    memcpy(text + len, data->data, data->len);
+    len += data->len;
+    held[which].len = unfinished(text, len);
+    len -= held[which].len;
+    memcpy(held[which].bytes, text + len, held[which].len);
+    return put(fd, text, len);
+}
+
 /* ---- JSON ---------------------------------------------------------------------------------------- */
 
 /* Takes the object over. */
@@ -159,7 +194,7 @@ bool remote_output_piece(remote_state *remote, remote_answer *answer, const mqtt
         return put_json_data(remote, answer, error ? "error" : "output", &piece->data);
     if (!remote->device)
         return put_lines(answer, error, &piece->data);
-    return put(descriptor(remote, piece->type), piece->data.data, piece->data.len);
+    return put_whole(descriptor(remote, piece->type), &piece->data);
 }
 
 bool remote_output_plain(remote_state *remote, remote_answer *answer, const mqtt_e2e_bytes *text)
@@ -179,6 +214,8 @@ bool remote_output_end(remote_state *remote, remote_answer *answer)
         if (answer->line_len[which] && !put_line(answer, which ? STDERR_FILENO : STDOUT_FILENO,
                                                  answer->line[which], answer->line_len[which]))
             return false;
+    if (!put(STDOUT_FILENO, held[0].bytes, held[0].len) || !put(STDERR_FILENO, held[1].bytes, held[1].len))
+        return false;
     if (remote->run.options->json)
         return put_json_end(remote, answer);
     if (*words)

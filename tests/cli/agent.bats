@@ -427,6 +427,10 @@ on() { # DEVICE COMMAND [ARGUMENT...]: without input
     contains "$(cat seen)" 'a\x1b[2Jb'
     contains "$(cat seen)" '\x1b]0;x\x07'
     lacks "$(cat seen)" $'\e'
+    # A character that comes in two parts is one; half of one is none.
+    printf '#!/bin/sh\nprintf "<\\303"; sleep 0.3; printf "\\244>"; sleep 0.3; printf "<\\342\\202"; sleep 0.3; printf ">\\342"\n' >args
+    script -qec "'$MQTT_E2E' run -h 127.0.0.1 -p $PORT kitchen args" /dev/null </dev/null >seen
+    same "$(cat seen)" '<ä><\xe2\x82>\xe2'
 }
 
 @test "wrong options" {
