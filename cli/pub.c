@@ -147,6 +147,16 @@ static void tell_left(const state *pub, const char *why, size_t count)
                  one ? "it" : "them");
 }
 
+/* Lines that were read are nobody else's any more: into the spool with them, as far as it has room. Returns what waits. */
+static size_t save_lines(state *pub)
+{
+    if (has_spool(pub) && pub->by_lines) {
+        publish_lines(pub);
+        mqtt_e2e_client_loop(pub->run.client); /* which writes */
+    }
+    return mqtt_e2e_client_queued(pub->run.client);
+}
+
 static void check_end(state *pub)
 {
     const cli_options *options = pub->run.options;
@@ -158,12 +168,14 @@ static void check_end(state *pub)
         return;
     }
     if (pub->run.interrupted) {
+        count = save_lines(pub);
         if (count)
             tell_left(pub, "interrupted", count);
         /* Lines without an end are stopped so; what was in the pipe is its writer's. */
         bool fine = pub->by_lines && !pub->failed && (count == 0 || has_spool(pub));
         cli_run_end(&pub->run, fine ? CLI_OK : CLI_FAILED);
     } else if (options->wait_ms && count && cli_run_until(pub->progress + options->wait_ms) == 0) {
+        count = save_lines(pub);
         snprintf(why, sizeof why, "timed out after %g s", (double)options->wait_ms / 1000);
         tell_left(pub, why, count);
         if (!pub->run.was_connected)

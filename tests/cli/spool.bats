@@ -72,6 +72,14 @@ holds() { # TEXT: in the database, or its log
     same "$(xargs <s.out)" "$(seq 100 | xargs)"
 }
 
+@test "lines that were read are kept, however soon -W is over" {
+    stop_broker
+    expect 1 e2e pub -t t -m one -q 1 --spool spool # so that something waits from the start
+    seq 500 >lines
+    expect 27 e2e pub -t t -l -q 1 --spool spool -W 0.001 <lines
+    contains "$stderr" '501 messages were not published, and stay in the spool'
+}
+
 @test "killed with -9 while it waits: nothing is lost" {
     stop_broker
     start p pub -t t -m x -q 1 --spool spool -W 60

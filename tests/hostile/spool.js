@@ -110,9 +110,9 @@ const pub = (port, args, stdio) => start(program, ['pub', '-K', `${dir}/key`, '-
 
 const add = async (port) => {
   mode = 'refuse';
-  const child = pub(port, ['-t', 't', '-l', '-W', '0.3'], ['pipe', 'ignore', 'pipe']);
-  for (let i = 0; i < PER_ROUND; i++) child.stdin.write(`${++sent}\n`);
-  child.stdin.end();
+  const lines = Array.from({ length: PER_ROUND }, () => `${++sent}\n`);
+  fs.writeFileSync(`${dir}/lines`, lines.join('')); // a file: on a busy machine, we might write a pipe only after the 0.3 s
+  const child = pub(port, ['-t', 't', '-l', '-W', '0.3'], [fs.openSync(`${dir}/lines`, 'r'), 'ignore', 'ignore']);
   const code = await child.done;
   if (code !== 27) failures.push(`filling the spool ended with ${code}, not 27`);
 };
