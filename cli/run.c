@@ -78,10 +78,11 @@ static bool for_good(int code)
     return code > 0;
 }
 
+static const mqtt_e2e_host localhost = {"localhost", 0, MQTT_E2E_AS_SET};
+
 /* What to try, by the words of the library: there is no code for it. */
 static const char *hint_for(const cli_run *run, const mqtt_e2e_broker_news *news)
 {
-    static const mqtt_e2e_host localhost = {"localhost", 0, MQTT_E2E_AS_SET};
     const mqtt_e2e_client_options *client = &run->options->client;
     bool tls = mqtt_e2e_host_tls(client->host_count ? &client->hosts[news->index] : &localhost, client->tls);
     const char *why = news->why;
@@ -173,7 +174,6 @@ static void on_refused(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliver
 
 const char *cli_run_brokers(const cli_run *run, char *out, size_t size)
 {
-    static const mqtt_e2e_host localhost = {"localhost", 0, MQTT_E2E_AS_SET};
     const mqtt_e2e_client_options *client = &run->options->client;
     size_t len = 0;
     for (size_t i = 0; len < size && (i < client->host_count || i == 0); i++) {

@@ -146,7 +146,6 @@ void e2e_acks_publish(e2e_broker *b, uint16_t mid, int reason)
     b->suspicion = 0;
     b->cautious = false;
     if (reason < MQTT_RC_UNSPECIFIED) {
-        b->info.published++;
         e2e_flights_arrived(b, flight);
         return;
     }

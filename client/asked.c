@@ -6,6 +6,12 @@
 
 /* ---- Topics -------------------------------------------------------------------------------------- */
 
+mqtt_e2e_status e2e_client_hide(mqtt_e2e_client *client, const char *name, mqtt_e2e_topic *made)
+{
+    return name[0] == '~' ? MQTT_E2E_BAD_TOPIC
+                          : mqtt_e2e_hide(client->session, name, client->scratch, E2E_SCRATCH_SIZE, made);
+}
+
 e2e_topic *e2e_client_topic(mqtt_e2e_client *client, const char *name, mqtt_e2e_error *error)
 {
     e2e_topic *topic = e2e_topics_find(&client->hidden, name, strlen(name));
@@ -16,8 +22,7 @@ e2e_topic *e2e_client_topic(mqtt_e2e_client *client, const char *name, mqtt_e2e_
         topic->refs++;
         return topic;
     }
-    status = name[0] == '~' ? MQTT_E2E_BAD_TOPIC
-                            : mqtt_e2e_hide(client->session, name, client->scratch, E2E_SCRATCH_SIZE, &made);
+    status = e2e_client_hide(client, name, &made);
     if (status == MQTT_E2E_BAD_TOPIC)
         e2e_error_topic(error, name);
     else if (status != MQTT_E2E_OK)

@@ -181,6 +181,7 @@ void e2e_flights_arrived(e2e_broker *b, e2e_flight *flight)
     mqtt_e2e_client *client = b->client;
     e2e_entry *entry = flight->entry;
 
+    b->info.published++;
     land(b, flight);
     conclude(client, entry, NULL);
     free_if_over(client, entry);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* From the spool to the queue: the next few hundred messages, when there is room for them. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "private.h"
 
 /* As it went out in another run, perhaps. */
@@ -16,11 +13,8 @@ static bool restore_packet(const mqtt_e2e_client *client, e2e_entry *entry, cons
     entry->sealed_ms = item->packet_ms;
     if (age < 0 || age > e2e_send_fresh_ms(client))
         return true; /* it is sealed anew */
-    entry->sealed = malloc(item->packet_len);
-    if (entry->sealed == NULL)
+    if (!e2e_queue_keep_packet(entry, item->packet, item->packet_len))
         return false;
-    memcpy(entry->sealed, item->packet, item->packet_len);
-    entry->sealed_len = item->packet_len;
     entry->sealed_at = e2e_clock_boot() - age;
     entry->spooled = true;
     return true;
@@ -38,9 +32,7 @@ typedef struct {
 static bool is_fit(mqtt_e2e_client *client, const char *topic)
 {
     mqtt_e2e_topic made;
-    mqtt_e2e_status status =
-        topic[0] == '~' ? MQTT_E2E_BAD_TOPIC
-                        : mqtt_e2e_hide(client->session, topic, client->scratch, E2E_SCRATCH_SIZE, &made);
+    mqtt_e2e_status status = e2e_client_hide(client, topic, &made);
 
     return status != MQTT_E2E_BAD_TOPIC && status != MQTT_E2E_TOO_LONG;
 }

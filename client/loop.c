@@ -23,6 +23,15 @@ static unsigned count_up(const mqtt_e2e_client *client)
     return up;
 }
 
+void e2e_client_tell(mqtt_e2e_client *client, mqtt_e2e_client_event event, const mqtt_e2e_broker_news *news)
+{
+    if (client->options.on_event == NULL)
+        return;
+    client->inside++;
+    client->options.on_event(client, event, news, client->options.context);
+    client->inside--;
+}
+
 static void tell(e2e_broker *b, mqtt_e2e_client_event event, const char *why, uint32_t retry_ms, int code)
 {
     mqtt_e2e_client *client = b->client;
@@ -33,11 +42,7 @@ static void tell(e2e_broker *b, mqtt_e2e_client_event event, const char *why, ui
                                  .index = b->index,
                                  .connected = count_up(client)};
 
-    if (client->options.on_event == NULL)
-        return;
-    client->inside++;
-    client->options.on_event(client, event, &news, client->options.context);
-    client->inside--;
+    e2e_client_tell(client, event, &news);
 }
 
 void e2e_client_up(e2e_broker *b)
@@ -74,11 +79,7 @@ void e2e_client_stop(mqtt_e2e_client *client)
     if (client->stopped)
         return;
     client->stopped = true;
-    if (client->options.on_event == NULL)
-        return;
-    client->inside++;
-    client->options.on_event(client, MQTT_E2E_STATE_LOST, &news, client->options.context);
-    client->inside--;
+    e2e_client_tell(client, MQTT_E2E_STATE_LOST, &news);
 }
 
 void e2e_client_debug(mqtt_e2e_client *client, const char *format, ...)

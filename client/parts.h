@@ -165,6 +165,8 @@ e2e_entry *e2e_queue_unspooled(const e2e_queue *queue);
 bool e2e_queue_is_done(const e2e_queue *queue, const e2e_entry *entry);
 /* To sent, late, or given_up. */
 void e2e_queue_move(e2e_queue *queue, e2e_entry *entry, e2e_entry_list *to);
+/* The packet stays with the message for as long as somebody may need it again; one that it has already stays. False: no memory. */
+bool e2e_queue_keep_packet(e2e_entry *entry, const void *packet, size_t len);
 void e2e_queue_unseal(e2e_entry *entry);
 /* Takes it out of its list, wipes and frees it. It must not be on its way to anywhere. */
 void e2e_queue_free(e2e_queue *queue, e2e_entry *entry);

@@ -291,6 +291,8 @@ int64_t e2e_clock_now(mqtt_e2e_client *client);
 /* Waits until the clock shows more than the floor: what others seal in the millisecond of the start is stale to us, and on a
  * fast network that can be a message which they sent after we had subscribed. */
 void e2e_clock_pass(const mqtt_e2e_client *client, int64_t floor);
+/* A name that is not one of ours, hidden, to client->scratch. */
+mqtt_e2e_status e2e_client_hide(mqtt_e2e_client *client, const char *name, mqtt_e2e_topic *made);
 /* The topic to publish to, prepared; a reference. NULL: *error says why. */
 e2e_topic *e2e_client_topic(mqtt_e2e_client *client, const char *name, mqtt_e2e_error *error);
 e2e_topic *e2e_client_reply_topic(mqtt_e2e_client *client, const mqtt_e2e_id *request, mqtt_e2e_error *error);
@@ -303,6 +305,7 @@ void e2e_client_trim(uint8_t **buffer, size_t *size);
 /* A connection ended, or did not come about: says so, and sets what is tried next. */
 void e2e_client_down(e2e_broker *broker, bool was_up, int code);
 void e2e_client_up(e2e_broker *broker);
+void e2e_client_tell(mqtt_e2e_client *client, mqtt_e2e_client_event event, const mqtt_e2e_broker_news *news);
 void e2e_client_debug(mqtt_e2e_client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A fresh epoll set, with what is to be watched now. */
 bool e2e_client_new_epoll(mqtt_e2e_client *client);

@@ -113,6 +113,15 @@ void e2e_queue_move(e2e_queue *queue, e2e_entry *entry, e2e_entry_list *to)
     count(queue, entry, 1);
 }
 
+bool e2e_queue_keep_packet(e2e_entry *entry, const void *packet, size_t len)
+{
+    if (entry->sealed == NULL && (entry->sealed = malloc(len)) != NULL) {
+        memcpy(entry->sealed, packet, len);
+        entry->sealed_len = len;
+    }
+    return entry->sealed != NULL;
+}
+
 void e2e_queue_unseal(e2e_entry *entry)
 {
     free(entry->sealed);

@@ -223,16 +223,6 @@ static mqtt_e2e_status seal_entry(mqtt_e2e_client *client, e2e_entry *entry, e2e
     return status;
 }
 
-/* The packet stays with the message for as long as somebody may need it again. False: no memory. */
-static bool keep_packet(e2e_entry *entry, const e2e_sealed *sealed)
-{
-    if (entry->sealed == NULL && (entry->sealed = malloc(sealed->len)) != NULL) {
-        memcpy(entry->sealed, sealed->packet, sealed->len);
-        entry->sealed_len = sealed->len;
-    }
-    return entry->sealed != NULL;
-}
-
 /* The packet that was made before, if receivers will still take it; else a new one. */
 static mqtt_e2e_status get_sealed(mqtt_e2e_client *client, e2e_entry *entry, e2e_sealed *sealed)
 {
@@ -248,7 +238,7 @@ mqtt_e2e_status e2e_send_seal(mqtt_e2e_client *client, e2e_entry *entry)
     e2e_sealed sealed;
     mqtt_e2e_status status = seal_entry(client, entry, &sealed);
 
-    if (status == MQTT_E2E_OK && !keep_packet(entry, &sealed))
+    if (status == MQTT_E2E_OK && !e2e_queue_keep_packet(entry, sealed.packet, sealed.len))
         status = MQTT_E2E_NO_ROOM;
     e2e_client_trim(&client->packet, &client->packet_size);
     return status;
@@ -273,7 +263,6 @@ static void hand_over(e2e_broker *b, e2e_flight *flight, const e2e_sealed *seale
     if (entry->draft.qos > 0 || mosquitto_want_write(b->mosq)) {
         put_in_flight(b, flight, mid);
     } else {
-        b->info.published++;
         e2e_flights_arrived(b, flight);
     }
 }
@@ -329,7 +318,7 @@ static bool send_next(e2e_broker *b)
         flight = &entry->flights[b->index];
     }
     if (entry->draft.qos > 0 || entry->flying > 1)
-        keep_packet(entry, &sealed);
+        e2e_queue_keep_packet(entry, sealed.packet, sealed.len);
     if (is_taken(b, &entry->draft, &error))
         hand_over(b, flight, &sealed);
     else

@@ -156,11 +156,7 @@ void e2e_spooling_failed(mqtt_e2e_client *client, const mqtt_e2e_error *error)
 
     client->spooling.due = true;
     client->spooling.retry_at = e2e_clock_boot() + RETRY_MS;
-    if (client->options.on_event == NULL)
-        return;
-    client->inside++;
-    client->options.on_event(client, MQTT_E2E_SPOOL_FAILED, &news, client->options.context);
-    client->inside--;
+    e2e_client_tell(client, MQTT_E2E_SPOOL_FAILED, &news);
 }
 
 int64_t e2e_spooling_next(const mqtt_e2e_client *client)
@@ -274,11 +270,6 @@ static void undo(mqtt_e2e_client *client, uint64_t first, uint64_t last, const b
     e2e_spooling_failed(client, error);
 }
 
-static bool any_up(const mqtt_e2e_client *client)
-{
-    return mqtt_e2e_client_connected(client);
-}
-
 void e2e_spooling_run(mqtt_e2e_client *client)
 {
     uint64_t first, last;
@@ -292,7 +283,7 @@ void e2e_spooling_run(mqtt_e2e_client *client)
     first = (client->spooling.undone > client->spool.committed.last ? client->spooling.undone
                                                                     : client->spool.committed.last) +
             1;
-    if (any_up(client) && !client->stopped) {
+    if (mqtt_e2e_client_connected(client) && !client->stopped) {
         seal_stale(client, &b);
         seal_next(client, &b);
     }
