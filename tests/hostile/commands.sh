@@ -5,19 +5,10 @@
 # through one that copies, arrive once and in order; each is run once. LINK names the program.
 . "${0%/*}/common.sh"
 cut=${1:-15}
-: "${LINK:?}"
 RANDOM=${SEED:=$$}
 KEEP_ALIVE=5
 
-"$LINK" 10 150 50 "$SEED" >"$dir/link" &
-link=$!
-pids=$link
-await 5 test -s "$dir/link" || wrong 'no link'
-read -r word near far <"$dir/link"
-if [ "$word" != ready ]; then
-    cat "$dir/link"
-    exit 77
-fi
+start_link 10 150 50
 printf 'listener 1883 0.0.0.0\nallow_anonymous true\nset_tcp_nodelay true\nuser %s\n' "$(id -un)" >"$dir/conf"
 
 node() { # SPACE COMMAND ARGUMENT...
@@ -26,9 +17,7 @@ node() { # SPACE COMMAND ARGUMENT...
     exec nsenter --net="$space" "$MQTT_E2E" "$command" -K "$dir/key" -h 10.0.0.1 -k $KEEP_ALIVE "$@"
 }
 
-nsenter --net="$near" mosquitto -c "$dir/conf" >"$dir/broker.log" 2>&1 &
-pids="$pids $!"
-await 10 grep -sq running "$dir/broker.log" || wrong "no broker: $(cat "$dir/broker.log")"
+start_near_broker
 node "$far" agent --name far --state "$dir/state" --audit "$dir/audit" --command sh=/bin/sh --command cat=/bin/cat >"$dir/agent" 2>&1 &
 pids="$pids $!"
 await 60 grep -sq 'listens on' "$dir/agent" || wrong "no agent: $(tail -n 3 "$dir/agent")"

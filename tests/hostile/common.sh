@@ -75,3 +75,25 @@ start_broker() {
     cat "$dir/broker.log" >&2
     wrong "no broker started after $attempt attempts"
 }
+
+# start_link LOSS DELAY JITTER: link.c between two network namespaces, $near and $far; $link is its process. Where they can't be had, the
+# test ends as skipped.
+start_link() {
+    local word
+    "${LINK:?}" "$1" "$2" "$3" "${SEED:?}" >"$dir/link" &
+    link=$!
+    pids="$pids $link"
+    await 5 test -s "$dir/link" || wrong 'no link'
+    read -r word near far <"$dir/link"
+    if [ "$word" != ready ]; then
+        cat "$dir/link"
+        exit 77
+    fi
+}
+
+# mosquitto in $near, with $dir/conf.
+start_near_broker() {
+    nsenter --net="$near" mosquitto -c "$dir/conf" >"$dir/broker.log" 2>&1 &
+    pids="$pids $!"
+    await 10 grep -sq running "$dir/broker.log" || wrong "no broker: $(cat "$dir/broker.log")"
+}

@@ -5,19 +5,10 @@
 # once, in both directions. The node must notice, while it is cut, that it has no connection. LINK names the program.
 . "${0%/*}/common.sh"
 cut=${1:-15}
-: "${LINK:?}"
 RANDOM=${SEED:=$$}
 KEEP_ALIVE=8
 
-"$LINK" 20 300 100 "$SEED" >"$dir/link" &
-link=$!
-pids=$link
-await 5 test -s "$dir/link" || wrong 'no link'
-read -r word near far <"$dir/link"
-if [ "$word" != ready ]; then
-    cat "$dir/link"
-    exit 77
-fi
+start_link 20 300 100
 printf 'listener 1883 0.0.0.0\nallow_anonymous true\nmax_queued_messages 0\nset_tcp_nodelay true\nuser %s\n' "$(id -un)" >"$dir/conf"
 
 node() { # SPACE COMMAND ARGUMENT...
@@ -26,9 +17,7 @@ node() { # SPACE COMMAND ARGUMENT...
     exec nsenter --net="$space" "$MQTT_E2E" "$command" -K "$dir/key" -h 10.0.0.1 -k $KEEP_ALIVE -q 1 "$@"
 }
 
-nsenter --net="$near" mosquitto -c "$dir/conf" >"$dir/broker.log" 2>&1 &
-pids="$pids $!"
-await 10 grep -sq running "$dir/broker.log" || wrong "no broker: $(cat "$dir/broker.log")"
+start_near_broker
 for side in near far; do
     mkfifo "$dir/$side.in"
     node "${!side}" sub -c -i "sub$side" -t "to/$side" --state "$dir/$side.state" -d >"$dir/$side.out" 2>"$dir/$side.err" 9>&- 8>&- &
