@@ -10,67 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "node.h"
-
-static test_broker first, second;
-static test_relay relay;
-static test_node a, b, c;
-
-static void use_both(test_node *node, uint16_t port)
-{
-    node->hosts[0].port = port;
-    node->hosts[1] = node->hosts[0];
-    node->hosts[1].port = second.port;
-    node->options.host_count = 2;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    test_broker_init(&first);
-    test_broker_init(&second);
-    test_broker_start(&first);
-    test_broker_start(&second);
-    test_relay_init(&relay, first.port);
-    test_use_relay(&relay);
-    test_node_init(&a, first.port);
-    test_node_init(&b, first.port);
-    test_node_init(&c, second.port);
-    use_both(&a, relay.port);
-    use_both(&b, first.port);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_node_free(&a);
-    test_node_free(&b);
-    test_node_free(&c);
-    test_use_relay(NULL);
-    test_relay_free(&relay);
-    test_broker_free(&first);
-    test_broker_free(&second);
-    return 0;
-}
-
-static mqtt_e2e_broker_info info(const test_node *node, size_t i)
-{
-    mqtt_e2e_broker_info info;
-
-    assert_true(mqtt_e2e_client_broker(node->client, i, &info));
-    return info;
-}
-
-static bool is_subscribed(const test_node *node, size_t i)
-{
-    e2e_subscription *subscription, *next;
-    bool all = node->client->brokers[i].phase == E2E_UP;
-
-    HASH_ITER(hh, node->client->subscriptions.by_filter, subscription, next)
-    all &= subscription->links[i].state == E2E_LINK_GRANTED;
-    return all;
-}
+#include "two_brokers.h"
 
 static void start_both(void)
 {
@@ -78,16 +18,6 @@ static void start_both(void)
     test_node_start(&b);
     test_node_subscribe(&b, "#", 1);
     RUN_UNTIL(info(&a, 0).connected && info(&a, 1).connected && is_subscribed(&b, 0) && is_subscribed(&b, 1));
-}
-
-static void publish_many(test_node *node, unsigned from, unsigned to, int qos)
-{
-    char text[16];
-
-    for (unsigned i = from; i < to; i++) {
-        snprintf(text, sizeof text, "%u", i);
-        test_node_publish(node, "topic", text, qos, false);
-    }
 }
 
 static void expect_each_once(unsigned count)
@@ -358,16 +288,16 @@ static void test_kill_either(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_first_copy, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_replay, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_dead_ones, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_black_holes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_silent_one, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_late_copies, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_refused_by_one, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_request, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_drain, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_kill_either, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_first_copy, two_brokers_set_up, two_brokers_tear_down),
+        cmocka_unit_test_setup_teardown(test_replay, two_brokers_set_up, two_brokers_tear_down),
+        cmocka_unit_test_setup_teardown(test_dead_ones, two_brokers_set_up, two_brokers_tear_down),
+        cmocka_unit_test_setup_teardown(test_black_holes, two_brokers_set_up, two_brokers_tear_down),
+        cmocka_unit_test_setup_teardown(test_silent_one, two_brokers_set_up, two_brokers_tear_down),
+        cmocka_unit_test_setup_teardown(test_late_copies, two_brokers_set_up, two_brokers_tear_down),
+        cmocka_unit_test_setup_teardown(test_refused_by_one, two_brokers_set_up, two_brokers_tear_down),
+        cmocka_unit_test_setup_teardown(test_request, two_brokers_set_up, two_brokers_tear_down),
+        cmocka_unit_test_setup_teardown(test_drain, two_brokers_set_up, two_brokers_tear_down),
+        cmocka_unit_test_setup_teardown(test_kill_either, two_brokers_set_up, two_brokers_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

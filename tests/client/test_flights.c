@@ -6,77 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "node.h"
-
-static test_broker first, second;
-static test_relay relay;
-static test_node a, b, c;
-
-static void use_both(test_node *node, uint16_t port)
-{
-    node->hosts[0].port = port;
-    node->hosts[1] = node->hosts[0];
-    node->hosts[1].port = second.port;
-    node->options.host_count = 2;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    test_broker_init(&first);
-    test_broker_init(&second);
-    test_broker_start(&first);
-    test_broker_start(&second);
-    test_relay_init(&relay, first.port);
-    test_use_relay(&relay);
-    test_node_init(&a, first.port);
-    test_node_init(&b, first.port);
-    test_node_init(&c, second.port);
-    use_both(&a, relay.port);
-    use_both(&b, first.port);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_node_free(&a);
-    test_node_free(&b);
-    test_node_free(&c);
-    test_use_relay(NULL);
-    test_relay_free(&relay);
-    test_broker_free(&first);
-    test_broker_free(&second);
-    return 0;
-}
-
-static mqtt_e2e_broker_info info(const test_node *node, size_t i)
-{
-    mqtt_e2e_broker_info info;
-
-    assert_true(mqtt_e2e_client_broker(node->client, i, &info));
-    return info;
-}
-
-static bool is_subscribed(const test_node *node, size_t i)
-{
-    e2e_subscription *subscription, *next;
-    bool all = node->client->brokers[i].phase == E2E_UP;
-
-    HASH_ITER(hh, node->client->subscriptions.by_filter, subscription, next)
-    all &= subscription->links[i].state == E2E_LINK_GRANTED;
-    return all;
-}
-
-static void publish_many(test_node *node, unsigned from, unsigned to, int qos)
-{
-    char text[16];
-
-    for (unsigned i = from; i < to; i++) {
-        snprintf(text, sizeof text, "%u", i);
-        test_node_publish(node, "topic", text, qos, false);
-    }
-}
+#include "two_brokers.h"
 
 /* ---- Lifetimes ----------------------------------------------------------------------------------- */
 
@@ -182,7 +112,7 @@ static test_relay other; /* before the second broker */
 
 static int set_up_relays(void **state)
 {
-    set_up(state);
+    two_brokers_set_up(state);
     test_relay_init(&other, second.port);
     test_use_relay(&other);
     a.hosts[1].port = other.port;
@@ -192,7 +122,7 @@ static int set_up_relays(void **state)
 
 static int tear_down_relays(void **state)
 {
-    tear_down(state);
+    two_brokers_tear_down(state);
     test_relay_free(&other);
     return 0;
 }
@@ -340,9 +270,9 @@ static void test_short_of_mids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_reused_descriptor, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_drop_in_callback, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_ended_under_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reused_descriptor, two_brokers_set_up, two_brokers_tear_down),
+        cmocka_unit_test_setup_teardown(test_drop_in_callback, two_brokers_set_up, two_brokers_tear_down),
+        cmocka_unit_test_setup_teardown(test_ended_under_way, two_brokers_set_up, two_brokers_tear_down),
         cmocka_unit_test_setup_teardown(test_older_packet, set_up_relays, tear_down_relays),
         cmocka_unit_test_setup_teardown(test_again_elsewhere, set_up_relays, tear_down_relays),
         cmocka_unit_test_setup_teardown(test_request_once, set_up_relays, tear_down_relays),
