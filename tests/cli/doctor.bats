@@ -25,6 +25,7 @@ json() { # EXPRESSION
 
 start_odd() { # HOW
     ODD=$(free_port)
+    rm -f odd.out # of the one before
     node "$SUPPORT_DIR/odd_broker.js" "$1" "$ODD" "$PORT" >odd.out 2>&1 3>&- &
     PIDS+=("$!")
     wait_for odd.out ready
