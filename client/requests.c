@@ -76,6 +76,15 @@ static void unseal(mqtt_e2e_client *client, e2e_request *request)
     request->sealed = false;
 }
 
+static void tell_sealed(mqtt_e2e_client *client, const e2e_request *request)
+{
+    if (client->options.on_asked == NULL)
+        return;
+    client->inside++;
+    client->options.on_asked(client, &request->id, request->context, client->options.context);
+    client->inside--;
+}
+
 void e2e_requests_sealed(mqtt_e2e_client *client, e2e_request *request, const mqtt_e2e_id *id)
 {
     unseal(client, request);
@@ -90,7 +99,9 @@ void e2e_requests_sealed(mqtt_e2e_client *client, e2e_request *request, const mq
         leave_reply(client, request->reply);
         request->reply = NULL;
         e2e_requests_fail(client, request);
+        return;
     }
+    tell_sealed(client, request);
 }
 
 void e2e_requests_forget_entry(e2e_request *request)
@@ -98,17 +109,24 @@ void e2e_requests_forget_entry(e2e_request *request)
     request->entry = NULL;
 }
 
-static void end(mqtt_e2e_client *client, e2e_request *request)
+/* What waits or is under way has nobody any more who wants it. */
+static void abandon(mqtt_e2e_client *client, e2e_request *request)
 {
     e2e_entry *entry = request->entry;
 
-    unseal(client, request);
-    TAILQ_REMOVE(&client->requests.all, request, link);
-    free(request);
+    request->entry = NULL;
     if (entry == NULL)
         return;
     entry->draft.request = NULL;
     e2e_flights_abandon(client, entry);
+}
+
+static void end(mqtt_e2e_client *client, e2e_request *request)
+{
+    unseal(client, request);
+    TAILQ_REMOVE(&client->requests.all, request, link);
+    abandon(client, request);
+    free(request);
 }
 
 void e2e_requests_fail(mqtt_e2e_client *client, e2e_request *request)
@@ -163,6 +181,23 @@ bool mqtt_e2e_client_request(mqtt_e2e_client *client, const char *name, const vo
     request->context = context;
     e2e_client_pump(client);
     return true;
+}
+
+/* They end at the next turn of the loop: one of them may be in its callback now. */
+void mqtt_e2e_client_cancel(mqtt_e2e_client *client, const void *context)
+{
+    e2e_request *request;
+
+    TAILQ_FOREACH(request, &client->requests.all, link)
+    {
+        if (request->context != context)
+            continue;
+        request->callback = NULL;
+        request->deadline = 0;
+        if (!request->sealed)
+            abandon(client, request);
+        client->requests.soonest = 0;
+    }
 }
 
 /* ---- Answers ------------------------------------------------------------------------------------- */

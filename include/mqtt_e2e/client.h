@@ -227,6 +227,9 @@ typedef struct {
     /* A message was published: QoS 0 written, 1 and 2 acknowledged by the broker; or `error` says that it never will be. */
     void (*on_published)(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error,
                          void *context);
+    /* A request was sealed, and goes out: *id names it, as replies will (message->request); again, if it is sealed again before
+     * any broker had it. `of` is the context that it was made with. */
+    void (*on_asked)(mqtt_e2e_client *client, const mqtt_e2e_id *id, void *of, void *context);
     /* A broker answered to a subscription; with several, each does: see mqtt_e2e_client_subscribed. */
     void (*on_subscribed)(mqtt_e2e_client *client, const char *filter, bool granted, int qos, void *context);
     void (*on_debug)(mqtt_e2e_client *client, const char *text, void *context);
@@ -287,6 +290,10 @@ typedef bool (*mqtt_e2e_on_reply)(mqtt_e2e_client *client, mqtt_e2e_answer answe
 bool mqtt_e2e_client_request(mqtt_e2e_client *client, const char *topic, const void *payload, size_t len,
                              int qos, uint32_t timeout_ms, mqtt_e2e_on_reply callback, void *context,
                              mqtt_e2e_error *error);
+
+/* Closes all requests that were made with this context: their callback is not called any more, and one that has not gone out
+ * does not. May be called from anywhere; none is no error. */
+void mqtt_e2e_client_cancel(mqtt_e2e_client *client, const void *context);
 
 /* Queues a reply to a request that a callback was handed (message->id), to be given within the callback or later. */
 bool mqtt_e2e_client_reply(mqtt_e2e_client *client, const mqtt_e2e_id *request, const void *payload,

@@ -252,6 +252,71 @@ static void test_asking_in_callbacks(void **state)
     mqtt_e2e_client_loop(asker.client);
 }
 
+static mqtt_e2e_id asked_id;
+static unsigned asked_times;
+static void *asked_of;
+
+static void on_asked(mqtt_e2e_client *client, const mqtt_e2e_id *id, void *of, void *context)
+{
+    (void)context;
+    asked_id = *id;
+    asked_of = of;
+    asked_times++;
+    /* It may send, too: what it says must not get into the request that is being sealed. */
+    assert_true(mqtt_e2e_client_publish(client, "cmd/aside", "aside", 5, 0, false, NULL, NULL));
+}
+
+/* Goal: who asks learns the id of the request when it goes out; it is what the answerer sees. */
+static void test_asked(void **state)
+{
+    (void)state;
+    asked_times = 0;
+    asker.options.on_asked = on_asked;
+    start_all();
+    asker.one_answer = true;
+    test_node_request(&asker, "cmd/ping", "ping", 5000);
+    assert_int_equal(asked_times, 0); /* the reply topic is not subscribed to yet */
+    RUN_UNTIL(asker.answers == 1 && one.count == 2);
+    assert_int_equal(asked_times, 1);
+    assert_ptr_equal(asked_of, &asker);
+    assert_string_equal(one.got[0].payload, "ping");
+    assert_memory_equal(&one.got[0].id, &asked_id, sizeof asked_id);
+    assert_string_equal(one.got[1].payload, "aside");
+}
+
+static bool cancel_now(mqtt_e2e_client *client, mqtt_e2e_answer answer, const mqtt_e2e_delivery *delivery,
+                       void *context)
+{
+    assert_int_equal(answer, MQTT_E2E_ANSWERED);
+    (void)delivery;
+    ++*(unsigned *)context;
+    mqtt_e2e_client_cancel(client, context);
+    return true;
+}
+
+/* Goal: a request that is cancelled calls nobody any more, whether it was answered, waits, or has not gone out: then it does not. */
+static void test_cancel(void **state)
+{
+    unsigned calls = 0, other = 0;
+
+    (void)state;
+    start_all();
+    assert_true(mqtt_e2e_client_request(asker.client, "cmd/a", "a", 1, 1, 5000, cancel_now, &calls, NULL));
+    assert_true(mqtt_e2e_client_request(asker.client, "cmd/b", "b", 1, 1, 5000, cancel_now, &other, NULL));
+    mqtt_e2e_client_cancel(asker.client, &other); /* not sealed yet */
+    RUN_UNTIL(calls == 1 && TAILQ_EMPTY(&asker.client->requests.all));
+    assert_int_equal(test_node_got(&one, "b"), 0);
+    assert_true(mqtt_e2e_client_reply(one.client, &test_node_last(&one)->id, "more", 4, 1, NULL));
+    RUN_UNTIL(asker.refused[MQTT_E2E_UNASKED] == 1);
+    assert_int_equal(calls, 1);
+    assert_true(mqtt_e2e_client_request(asker.client, "nobody", "c", 1, 1, 100, cancel_now, &other, NULL));
+    RUN_UNTIL(mqtt_e2e_client_queued(asker.client) == 0); /* it is out, and waits */
+    mqtt_e2e_client_cancel(asker.client, &other);
+    RUN_UNTIL(TAILQ_EMPTY(&asker.client->requests.all));
+    test_settle(200);
+    assert_int_equal(other, 0);
+}
+
 /* Goal: what can't be a request is an error that says so. */
 static void test_bad_requests(void **state)
 {
@@ -402,6 +467,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_requests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_new_stream, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_asking_in_callbacks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cancel, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_requests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time_rate, set_up, tear_down),
