@@ -2,7 +2,6 @@
 /* mqtt-e2e devices: asks who is there, and lists who answers or announces itself meanwhile. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 #include <mqtt_e2e/command.h>
@@ -38,13 +37,6 @@ typedef struct {
 } state;
 
 static const char filter[] = "device/+";
-
-static int64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 /* A run of a device's program is a stream; it is known by that, and may say its name in two ways. NULL: too many. */
 static device *of_stream(state *s, const mqtt_e2e_message *message)
@@ -100,7 +92,7 @@ static bool on_reply(mqtt_e2e_client *client, mqtt_e2e_answer answer, const mqtt
     if (!d)
         return true;
     if (d->trip_us < 0)
-        d->trip_us = now_us() - s->asked_us;
+        d->trip_us = cli_run_now_us() - s->asked_us;
     if (!*d->name && text->len > tail && memcmp((const char *)text->data + text->len - tail, pong, tail) == 0)
         copy(d->name, NAME_MAX_, text->data, text->len - tail);
     return true;
@@ -178,7 +170,7 @@ static void ask(state *s)
 {
     mqtt_e2e_error error;
     s->asked = true;
-    s->asked_us = now_us();
+    s->asked_us = cli_run_now_us();
     s->started = cli_run_now();
     if (!mqtt_e2e_client_request(s->run.client, "command/all", "ping", 4, 1,
                                  (uint32_t)s->run.options->wait_ms + 1000, on_reply, s, &error)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mqtt-e2e run: runs a command on a device, as if it were here. */
+#include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,21 +26,12 @@ const char cli_run_help[] = "Usage: mqtt-e2e run [OPTION...] DEVICE COMMAND [ARG
                             "not run, 128 + signal, 255 the\n"
                             "end is not known.\n";
 
-#define DAYS_30 UINT32_C(2592000000)
-
-static remote_answer answers[REMOTE_ANSWERS_MAX];
-
 /* ---- Callbacks ---------------------------------------------------------------------------------- */
 
-static bool on_reply(mqtt_e2e_client *client, mqtt_e2e_answer answer, const mqtt_e2e_delivery *delivery,
-                     void *context)
+static void on_asked(mqtt_e2e_client *client, const mqtt_e2e_id *id, void *of, void *context)
 {
-    remote_state *remote = context;
-    (void)client;
-    if (answer == MQTT_E2E_TIMED_OUT)
-        return false;
-    remote_answer_heard(remote, delivery->message);
-    return true;
+    (void)client, (void)context;
+    remote_call_asked(of, id);
 }
 
 static void on_published(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error, void *context)
@@ -54,32 +45,59 @@ static void on_published(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2
     }
 }
 
+/* ---- All calls ---------------------------------------------------------------------------------- */
+
+static size_t count_answers(const remote_state *remote)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < remote->count; i++)
+        count += remote->calls[i].count;
+    return count;
+}
+
+static size_t count_open(const remote_state *remote)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < remote->count; i++)
+        count += remote_call_open(&remote->calls[i]);
+    return count;
+}
+
+static size_t count_failed(const remote_state *remote)
+{
+    size_t failed = 0;
+    char words[512];
+    for (size_t i = 0; i < remote->count; i++)
+        for (size_t k = 0; k < remote->calls[i].count; k++) {
+            const remote_answer *answer = &remote->calls[i].answers[k];
+            failed += answer->ended && remote_end_code(&answer->end, words, sizeof words) != 0;
+        }
+    return failed;
+}
+
+static bool is_unwritable(const remote_state *remote) /* the reader has gone */
+{
+    for (size_t i = 0; i < remote->count; i++)
+        for (size_t k = 0; k < remote->calls[i].count; k++)
+            if (remote->calls[i].answers[k].unwritable && !remote->calls[i].answers[k].ended)
+                return true;
+    return false;
+}
+
 /* ---- Ends --------------------------------------------------------------------------------------- */
 
 static void stop(remote_state *remote, int number)
 {
-    const uint8_t data = (uint8_t)(number == SIGINT ? SIGINT : SIGTERM);
     remote->stop_signal = number;
-    if (!remote->stop_until)
-        remote->stop_until = cli_run_now() + REMOTE_STOP_MS;
     for (size_t i = 0; i < remote->count; i++)
-        if (remote->answers[i].storage && !remote->answers[i].ended)
-            remote_control(remote, &remote->answers[i], MQTT_E2E_STOP, 0, &data, 1);
-}
-
-static size_t open_answers(const remote_state *remote)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < remote->count; i++)
-        count += !remote->answers[i].ended;
-    return count;
+        remote_call_stop(&remote->calls[i], number);
 }
 
 static void tell_unanswered(const remote_state *remote, double seconds)
 {
     uint64_t refused = cli_count_refused(remote->run.client);
     char brokers[512];
-    const char *who = remote->device ? remote->device : "any device";
+    const char *who = remote->all ? "any device" : remote->calls[0].device;
     if (!remote->run.was_connected) {
         cli_error("no connection to %s within %g s", cli_run_brokers(&remote->run, brokers, sizeof brokers),
                   seconds);
@@ -96,47 +114,34 @@ static void tell_unanswered(const remote_state *remote, double seconds)
 
 static void tell_summary(const remote_state *remote)
 {
-    size_t failed = 0;
-    char words[512];
-    for (size_t i = 0; i < remote->count; i++)
-        failed +=
-            remote->answers[i].ended && remote_end_code(&remote->answers[i].end, words, sizeof words) != 0;
-    size_t open = open_answers(remote);
-    cli_note("mqtt-e2e: %zu device%s answered; %zu failed, %zu did not end", remote->count,
-             remote->count == 1 ? "" : "s", failed, open);
-}
-
-static int code_of_all(const remote_state *remote)
-{
-    char words[512];
-    for (size_t i = 0; i < remote->count; i++)
-        if (!remote->answers[i].ended || remote_end_code(&remote->answers[i].end, words, sizeof words) != 0)
-            return CLI_FAILED;
-    return remote->count ? CLI_OK : CLI_TIMEOUT;
+    size_t count = count_answers(remote);
+    if (count)
+        cli_note("mqtt-e2e: %zu device%s answered; %zu failed, %zu did not end", count, count == 1 ? "" : "s",
+                 count_failed(remote), count_open(remote));
 }
 
 /* ---- Time --------------------------------------------------------------------------------------- */
 
-static void check_all(remote_state *remote, int64_t now)
+static void check_all(remote_state *remote)
 {
-    int64_t wait = remote->run.options->wait_ms ? remote->run.options->wait_ms : REMOTE_MORE_MS;
-    int64_t since = remote->count ? remote->new_at : remote->asked_at;
-    if (!remote->count && wait < REMOTE_FIRST_MS && !remote->run.options->wait_ms)
-        wait = REMOTE_FIRST_MS;
-    if (now - since < wait)
-        return;
+    int64_t more = remote->run.options->wait_ms ? remote->run.options->wait_ms : REMOTE_MORE_MS;
+    int64_t first = remote->run.options->wait_ms ? more : REMOTE_FIRST_MS;
+    size_t count = count_answers(remote);
     for (size_t i = 0; i < remote->count; i++)
-        if (!remote->answers[i].ended && now - remote->answers[i].heard_at < REMOTE_SILENCE_MS)
+        if (remote_call_waits(&remote->calls[i], count ? more : first, more))
             return;
-    if (!remote->count)
-        tell_unanswered(remote, (double)wait / 1000);
-    cli_run_end(&remote->run, code_of_all(remote));
+    if (!count)
+        tell_unanswered(remote, (double)first / 1000);
+    cli_run_end(&remote->run, !count                                       ? CLI_TIMEOUT
+                              : count_failed(remote) || count_open(remote) ? CLI_FAILED
+                                                                           : CLI_OK);
 }
 
 static void check_one(remote_state *remote, int64_t now)
 {
     const cli_options *options = remote->run.options;
-    const remote_answer *answer = remote->count ? &remote->answers[0] : NULL;
+    const remote_call *call = &remote->calls[0];
+    const remote_answer *answer = call->count ? &call->answers[0] : NULL;
     char words[512];
     if (answer && answer->ended) {
         int code = answer->unwritable ? CLI_FAILED : remote_end_code(&answer->end, words, sizeof words);
@@ -145,63 +150,101 @@ static void check_one(remote_state *remote, int64_t now)
     }
     int64_t first =
         options->wait_ms && options->wait_ms < REMOTE_FIRST_MS ? options->wait_ms : REMOTE_FIRST_MS;
-    if (!answer && now - remote->asked_at >= first) {
+    if (!answer && !call->stop_until && now - call->made_at >= first) {
         tell_unanswered(remote, (double)first / 1000);
         cli_run_end(&remote->run, CLI_TIMEOUT);
-    } else if (answer && options->wait_ms && now - remote->asked_at >= options->wait_ms &&
-               !remote->timed_out) {
+    } else if (answer && options->wait_ms && now - call->made_at >= options->wait_ms && !remote->timed_out) {
         remote->timed_out = true;
         cli_error("timed out after %g s: stopping the command", (double)options->wait_ms / 1000);
         stop(remote, SIGTERM);
     } else if (answer && now - answer->heard_at >= REMOTE_SILENCE_MS) {
-        cli_error("nothing was heard of %s for %d s: the command may still run", remote->device,
+        cli_error("nothing was heard of %s for %d s: the command may still run", call->device,
                   REMOTE_SILENCE_MS / 1000);
         cli_run_end(&remote->run, CLI_TIMEOUT);
     }
 }
 
+/* Of what was to be stopped: whether that is not waited for any longer. */
+static void check_stopped(remote_state *remote, int64_t now)
+{
+    const remote_call *call = &remote->calls[0];
+    bool unheard = count_answers(remote) == 0, hopeless = unheard && (remote->all || !call->sent);
+    if (!remote->stop_signal || (now < call->stop_until - (unheard ? REMOTE_UNHEARD_MS : 0) && !hopeless))
+        return;
+    if (unheard)
+        cli_error("interrupted: %s",
+                  call->sent ? "no answer; the command may still run" : "the command was not sent");
+    else if (count_open(remote))
+        cli_error("it did not end: the command may still run");
+    cli_run_end(&remote->run, remote->timed_out ? CLI_TIMEOUT : 128 + remote->stop_signal);
+}
+
 static void check_time(remote_state *remote)
 {
     int64_t now = cli_run_now();
-    if (remote->stop_until && (now >= remote->stop_until || !remote->count)) {
-        if (open_answers(remote) || !remote->count)
-            cli_error("%s",
-                      remote->count ? "it did not end: the command may still run" : "interrupted: no answer");
-        cli_run_end(&remote->run, remote->timed_out ? CLI_TIMEOUT : 128 + remote->stop_signal);
-    }
-    if (remote->device)
-        check_one(remote, now);
+    check_stopped(remote, now);
+    if (remote->all)
+        check_all(remote);
     else
-        check_all(remote, now);
-    for (size_t i = 0; i < remote->count; i++) /* the reader has gone */
-        if (remote->answers[i].unwritable && !remote->answers[i].ended && !remote->stop_until)
-            stop(remote, SIGTERM);
+        check_one(remote, now);
+    if (is_unwritable(remote) && !remote->stop_signal)
+        stop(remote, SIGTERM);
 }
 
 static int64_t next_time(const remote_state *remote)
 {
     int64_t when = cli_run_now() + 250; /* all that is not counted in milliseconds */
     for (size_t i = 0; i < remote->count; i++)
-        if (remote_answer_when(&remote->answers[i]) < when)
-            when = remote_answer_when(&remote->answers[i]);
+        if (remote_call_when(&remote->calls[i]) < when)
+            when = remote_call_when(&remote->calls[i]);
     return when;
+}
+
+/* ---- Input -------------------------------------------------------------------------------------- */
+
+static void open_input(remote_state *remote)
+{
+    const cli_options *options = remote->run.options;
+    bool key_there = options->secret && strcmp(options->secret, "-") == 0;
+    remote->input_open = !remote->all && !key_there && (options->pass_input || !isatty(STDIN_FILENO));
+    if (!remote->input_open)
+        remote_call_input(&remote->calls[0], NULL, 0);
+}
+
+static void read_input(remote_state *remote)
+{
+    uint8_t data[MQTT_E2E_PART_DATA];
+    ssize_t n = read(STDIN_FILENO, data, sizeof data);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (n < 0)
+        cli_error("cannot read standard input: %s", strerror(errno));
+    remote_call_input(&remote->calls[0], data, n > 0 ? (size_t)n : 0);
+    remote->input_open = n > 0;
 }
 
 /* ---- The run ------------------------------------------------------------------------------------ */
 
+/* What to wait for where output can't be written just now. */
+static nfds_t want_output(const remote_state *remote, struct pollfd *wanted)
+{
+    const remote_call *call = &remote->calls[0];
+    mqtt_e2e_part piece;
+    if (remote->all || call->count == 0 || !call->answers[0].storage ||
+        !mqtt_e2e_inbox_peek(&call->answers[0].inbox, &piece) || call->sink->ready(call, piece.type))
+        return 0;
+    *wanted = (struct pollfd){.fd = remote_output_descriptor(call, piece.type), .events = POLLOUT};
+    return 1;
+}
+
 static void go_on(remote_state *remote)
 {
     struct pollfd fds[2];
-    mqtt_e2e_part piece;
     nfds_t count = 0;
-    int fd;
-    bool input = remote_input_wanted(remote);
+    bool input = remote->input_open && remote_call_wants_input(&remote->calls[0]);
     if (input)
         fds[count++] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
-    if (remote->device && remote->count && remote->answers[0].storage &&
-        mqtt_e2e_inbox_peek(&remote->answers[0].inbox, &piece) &&
-        !remote_output_ready(remote, piece.type, &fd))
-        fds[count++] = (struct pollfd){.fd = fd, .events = POLLOUT};
+    count += want_output(remote, fds + count);
     if (!cli_run_step(&remote->run, fds, count, cli_run_until(next_time(remote))))
         return;
     if (remote->run.interrupted) {
@@ -209,64 +252,68 @@ static void go_on(remote_state *remote)
         stop(remote, remote->run.signal);
     }
     if (input && fds[0].revents)
-        remote_input_read(remote);
-    remote_input_turn(remote);
+        read_input(remote);
     for (size_t i = 0; i < remote->count; i++)
-        remote_answer_turn(remote, &remote->answers[i]);
+        remote_call_turn(&remote->calls[i]);
     check_time(remote);
 }
 
-static bool ask(remote_state *remote, cli_options *options)
+static void ask(remote_state *remote, const cli_options *options)
 {
-    static char payload[65536];
-    mqtt_e2e_error error;
-    size_t skip = remote->device ? 1 : 0;
-    size_t len = mqtt_e2e_words_write((const char *const *)(options->words + skip),
-                                      options->word_count - skip, payload, sizeof payload);
-    if (len == 0)
-        cli_error("the command is too long: up to %zu bytes", sizeof payload);
-    else if (!mqtt_e2e_client_request(remote->run.client, remote->topic, payload, len, 1, DAYS_30, on_reply,
-                                      remote, &error))
-        cli_tell(&error);
-    else
-        len = 0;
-    explicit_bzero(payload, sizeof payload);
-    if (len != 0)
-        cli_run_end(&remote->run, CLI_FAILED);
-    return !remote->run.over;
+    size_t skip = remote->all ? 0 : 1;
+    for (size_t i = 0; i < remote->count; i++) {
+        remote->calls[i] =
+            (remote_call){.client = remote->run.client, .sink = &remote_output, .owner = remote};
+        if (!remote_call_make(&remote->calls[i], remote->all ? NULL : options->words[0],
+                              (const char *const *)(options->words + skip), options->word_count - skip))
+            cli_run_end(&remote->run, CLI_FAILED);
+    }
+    open_input(remote);
+}
+
+static int check_device(const remote_state *remote, const cli_options *options)
+{
+    const char *device = options->words[0];
+    char topic[REMOTE_NAME_MAX + 16];
+    if (remote->all)
+        return CLI_OK;
+    if (strlen(device) > REMOTE_NAME_MAX)
+        return cli_usage_error("run", "the device's name '%s' is too long: up to %d bytes", device,
+                               REMOTE_NAME_MAX);
+    if (strcmp(device, "all") == 0)
+        return cli_usage_error("run", "no device is named 'all': --all asks every one");
+    snprintf(topic, sizeof topic, "command/%s", device);
+    return cli_check_topic("run", topic);
 }
 
 static int run(remote_state *remote, cli_options *options)
 {
+    static remote_call call;
     remote->run.options = options;
-    remote->answers = answers;
-    remote->device = options->all_replies ? NULL : options->words[0];
-    const char *name = remote->device ? remote->device : "all";
-    if (strlen(name) > REMOTE_NAME_MAX)
-        return cli_usage_error("run", "the device's name '%s' is too long: up to %d bytes", name,
-                               REMOTE_NAME_MAX);
-    if (remote->device && strcmp(name, "all") == 0)
-        return cli_usage_error("run", "no device is named 'all': --all asks every one");
-    snprintf(remote->topic, sizeof remote->topic, "command/%s", name);
-    int code = cli_check_topic("run", remote->topic);
-    if (code != CLI_OK || !remote_input_open(remote))
-        return code != CLI_OK ? code : CLI_FAILED;
+    remote->all = options->all_replies;
+    remote->calls = &call;
+    remote->count = 1;
+    int code = check_device(remote, options);
+    if (code != CLI_OK)
+        return code;
+    options->client.on_asked = on_asked;
     options->client.on_published = on_published;
     options->client.session.floor_given = true; /* see request.c */
     options->client.session.floor_ms = 0;
     options->client.session.longest_packet = 128 * 1024;
-    if (!cli_run_start(&remote->run, options, CLI_ONCE_CONNECTED))
-        return cli_run_stop(&remote->run);
-    remote->asked_at = cli_run_now();
-    if (ask(remote, options))
+    if (cli_run_start(&remote->run, options, CLI_ONCE_CONNECTED)) {
+        ask(remote, options);
         while (!remote->run.over)
             go_on(remote);
-    if (!remote->device && remote->count)
-        tell_summary(remote);
-    if (options->debug)
-        cli_tell_counts(remote->run.client);
-    if (remote->run.was_connected)
-        mqtt_e2e_client_drain(remote->run.client, 1000);
+        if (remote->all)
+            tell_summary(remote);
+        if (options->debug)
+            cli_tell_counts(remote->run.client);
+        if (remote->run.was_connected)
+            mqtt_e2e_client_drain(remote->run.client, 1000);
+    }
+    for (size_t i = 0; i < remote->count; i++)
+        remote_call_free(&remote->calls[i]);
     return cli_run_stop(&remote->run);
 }
 
@@ -277,12 +324,6 @@ int cli_remote(int argc, char **argv)
     int code = cli_options_parse(&options, CLI_FOR_RUN, argc, argv);
     if (code == CLI_OK && !options.help)
         code = run(&remote, &options);
-    for (size_t i = 0; i < remote.count; i++) {
-        free(answers[i].storage);
-        free(answers[i].line[0]);
-        free(answers[i].line[1]);
-    }
-    free(remote.input_storage);
     cli_options_free(&options);
     return code;
 }

@@ -9,23 +9,33 @@
 
 /* ---- Controls ----------------------------------------------------------------------------------- */
 
-void remote_control(remote_state *remote, const remote_answer *answer, uint8_t type, uint32_t number,
+void remote_control(remote_call *call, const char *name, const mqtt_e2e_id *id, uint8_t type, uint32_t number,
                     const void *data, size_t len)
 {
     uint8_t frame[MQTT_E2E_CONTROL_HEAD + MQTT_E2E_PART_DATA];
-    const mqtt_e2e_control control = {type, answer->command, number, {data, len}};
+    const mqtt_e2e_control control = {type, *id, number, {data, len}};
     char topic[REMOTE_NAME_MAX + 16];
     mqtt_e2e_error error;
-    const char *name = remote->device ? remote->device : answer->name;
     if (!*name)
         return;
     snprintf(topic, sizeof topic, "command/%s", name);
     len = mqtt_e2e_control_write(&control, frame, sizeof frame);
-    if (!mqtt_e2e_client_publish(remote->run.client, topic, frame, len, 1, false, NULL, &error))
+    if (!mqtt_e2e_client_publish(call->client, topic, frame, len, 1, false, NULL, &error))
         cli_tell(&error);
 }
 
+static void say(remote_call *call, const remote_answer *answer, uint8_t type, uint32_t number)
+{
+    const char *name = *call->device ? call->device : answer->name;
+    remote_control(call, name, &answer->command, type, number, NULL, 0);
+}
+
 /* ---- Ends --------------------------------------------------------------------------------------- */
+
+const char *remote_answer_name(const remote_call *call, const remote_answer *answer)
+{
+    return *answer->name ? answer->name : call->device;
+}
 
 int remote_end_code(const mqtt_e2e_end *end, char *out, size_t size)
 {
@@ -56,47 +66,46 @@ int remote_end_code(const mqtt_e2e_end *end, char *out, size_t size)
     }
 }
 
-static void end(remote_state *remote, remote_answer *answer, const mqtt_e2e_bytes *data)
+static void end(remote_call *call, remote_answer *answer, const mqtt_e2e_bytes *data)
 {
     if (!mqtt_e2e_end_read(data, &answer->end))
         answer->end = (mqtt_e2e_end){.how = MQTT_E2E_NOT_KNOWN};
     answer->ended = true;
-    if (!remote_output_end(remote, answer))
+    if (!call->sink->end(call, answer))
         answer->unwritable = true;
     answer->end.text = (mqtt_e2e_bytes){NULL, 0}; /* it was in the inbox */
 }
 
 /* ---- Turns -------------------------------------------------------------------------------------- */
 
-static void hand_on(remote_state *remote, remote_answer *answer)
+static void hand_on(remote_call *call, remote_answer *answer)
 {
     mqtt_e2e_part piece;
-    int fd;
     while (!answer->ended && mqtt_e2e_inbox_peek(&answer->inbox, &piece)) {
         if (piece.type == MQTT_E2E_END)
-            end(remote, answer, &piece.data);
+            end(call, answer, &piece.data);
         else if (piece.type != MQTT_E2E_START && !answer->unwritable) {
-            if (!remote_output_ready(remote, piece.type, &fd))
+            if (!call->sink->ready(call, piece.type))
                 return;
-            answer->unwritable = !remote_output_piece(remote, answer, &piece);
+            answer->unwritable = !call->sink->piece(call, answer, &piece);
         }
         mqtt_e2e_inbox_take(&answer->inbox, cli_run_now());
     }
 }
 
-void remote_answer_turn(remote_state *remote, remote_answer *answer)
+void remote_answer_turn(remote_call *call, remote_answer *answer)
 {
     uint32_t number;
     if (!answer->storage)
         return;
     if (!answer->ended)
-        hand_on(remote, answer);
+        hand_on(call, answer);
     int64_t now = cli_run_now();
     if (!answer->ended && mqtt_e2e_inbox_missing(&answer->inbox, now, &number))
-        remote_control(remote, answer, MQTT_E2E_PARTS_MISSING, number, NULL, 0);
+        say(call, answer, MQTT_E2E_PARTS_MISSING, number);
     /* The end is told at once: we may not be here for long. */
     if (mqtt_e2e_inbox_got(&answer->inbox, answer->ended ? INT64_MAX : now, &number) && answer->known)
-        remote_control(remote, answer, MQTT_E2E_PARTS_GOT, number, NULL, 0);
+        say(call, answer, MQTT_E2E_PARTS_GOT, number);
 }
 
 int64_t remote_answer_when(const remote_answer *answer)
@@ -104,20 +113,74 @@ int64_t remote_answer_when(const remote_answer *answer)
     return answer->storage && !answer->ended ? mqtt_e2e_inbox_when(&answer->inbox) : INT64_MAX;
 }
 
+void remote_answer_free(remote_answer *answer)
+{
+    free(answer->storage);
+    free(answer->line[0]);
+    free(answer->line[1]);
+}
+
+/* ---- Lines -------------------------------------------------------------------------------------- */
+
+bool remote_answer_lines(const remote_call *call, remote_answer *answer, bool error,
+                         const mqtt_e2e_bytes *text, remote_put_line put)
+{
+    const char *from = text->data;
+    size_t *len = &answer->line_len[error];
+    if (!answer->line[error] && !(answer->line[error] = malloc(MQTT_E2E_PART_DATA))) {
+        cli_error("out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < text->len; i++) {
+        if (from[i] != '\n')
+            answer->line[error][(*len)++] = from[i];
+        if (from[i] != '\n' && *len < MQTT_E2E_PART_DATA)
+            continue;
+        if (!put(call, answer, error, answer->line[error], *len))
+            return false;
+        *len = 0;
+    }
+    return true;
+}
+
+bool remote_answer_last_lines(const remote_call *call, remote_answer *answer, remote_put_line put)
+{
+    for (int error = 0; error < 2; error++)
+        if (answer->line_len[error] &&
+            !put(call, answer, error, answer->line[error], answer->line_len[error]))
+            return false;
+    return true;
+}
+
 /* ---- What arrives ------------------------------------------------------------------------------- */
 
-static remote_answer *find(remote_state *remote, const mqtt_e2e_message *message)
+static bool make_room(remote_call *call)
 {
-    for (size_t i = 0; i < remote->count; i++)
-        if (memcmp(remote->answers[i].stream, message->id.stream, MQTT_E2E_STREAM_ID_SIZE) == 0)
-            return &remote->answers[i];
-    if (remote->count == (remote->device ? 1 : REMOTE_ANSWERS_MAX))
+    size_t room = call->room ? 2 * call->room : 1;
+    if (call->count < call->room)
+        return true;
+    if (call->count == (*call->device ? 1 : REMOTE_ANSWERS_MAX))
+        return false;
+    remote_answer *answers = realloc(call->answers, room * sizeof *answers);
+    if (!answers)
+        return false;
+    call->answers = answers;
+    call->room = room;
+    return true;
+}
+
+static remote_answer *find(remote_call *call, const mqtt_e2e_message *message)
+{
+    for (size_t i = 0; i < call->count; i++)
+        if (memcmp(call->answers[i].stream, message->id.stream, MQTT_E2E_STREAM_ID_SIZE) == 0)
+            return &call->answers[i];
+    if (!make_room(call))
         return NULL;
-    remote_answer *answer = &remote->answers[remote->count++];
+    remote_answer *answer = &call->answers[call->count++];
     memset(answer, 0, sizeof *answer);
     memcpy(answer->stream, message->id.stream, sizeof answer->stream);
     answer->command = message->request;
-    remote->new_at = cli_run_now();
+    call->new_at = cli_run_now();
     return answer;
 }
 
@@ -135,63 +198,58 @@ static bool has_inbox(remote_answer *answer)
 }
 
 /* Names come from the network, and go to topics and terminals. */
-static void learn_name(remote_state *remote, remote_answer *answer, const mqtt_e2e_bytes *name)
+static void learn_name(remote_call *call, remote_answer *answer, const mqtt_e2e_bytes *name)
 {
-    if (answer->known || name->len == 0 || name->len > REMOTE_NAME_MAX)
+    if (answer->known || !remote_is_name(name->data, name->len))
         return;
-    for (size_t i = 0; i < name->len; i++) {
-        unsigned char c = ((const unsigned char *)name->data)[i];
-        if (c <= 0x20 || c == 0x7F || strchr("/+#", c))
-            return;
-    }
     memcpy(answer->name, name->data, name->len);
     answer->known = true;
-    if (!remote->device)
-        remote_control(remote, answer, MQTT_E2E_INPUT_ENDS, 0, NULL, 0);
+    if (!*call->device)
+        say(call, answer, MQTT_E2E_INPUT_ENDS, 0);
 }
 
 /* Of an agent that we did not hear first: another of that name, or the same, which was started again meanwhile. */
-static void from_other(remote_state *remote, const mqtt_e2e_part *part)
+static void from_other(remote_call *call, const mqtt_e2e_part *part)
 {
-    remote_answer *answer = &remote->answers[0];
     mqtt_e2e_end last;
-    if (!remote->device)
+    if (!*call->device || call->count == 0)
         return;
+    remote_answer *answer = &call->answers[0];
     bool unknown =
         part->type == MQTT_E2E_END && mqtt_e2e_end_read(&part->data, &last) && last.how == MQTT_E2E_NOT_KNOWN;
-    if (!unknown && !remote->told_other) {
-        remote->told_other = true;
-        cli_warning("another device named %s answers too; only the first one is listened to", remote->device);
+    if (!unknown && !call->told_other) {
+        call->told_other = true;
+        cli_warning("another device named %s answers too; only the first one is listened to", call->device);
     } else if (unknown && !answer->ended && cli_run_now() - answer->heard_at >= REMOTE_OTHER_MS)
-        end(remote, answer, &part->data);
+        end(call, answer, &part->data);
 }
 
-void remote_answer_heard(remote_state *remote, const mqtt_e2e_message *message)
+void remote_answer_heard(remote_call *call, const mqtt_e2e_message *message)
 {
     mqtt_e2e_part part;
     int64_t now = cli_run_now();
     if (!mqtt_e2e_part_read(message->payload.data, message->payload.len, &part))
         return;
-    remote_answer *answer = find(remote, message);
+    remote_answer *answer = find(call, message);
     if (!answer) {
-        from_other(remote, &part);
+        from_other(call, &part);
         return;
     }
     answer->heard_at = now;
     if (answer->ended)
         return;
     if (part.type == MQTT_E2E_PLAIN) {
-        answer->ended = true;
-        answer->unwritable = !remote_output_plain(remote, answer, &part.data);
+        answer->ended = answer->plain = true;
+        answer->unwritable = !call->sink->plain(call, answer, &part.data);
         return;
     }
     if (!has_inbox(answer))
         return;
     if (part.type == MQTT_E2E_START)
-        learn_name(remote, answer, &part.data);
+        learn_name(call, answer, &part.data);
     if (part.type == MQTT_E2E_STATE) {
         mqtt_e2e_inbox_hear(&answer->inbox, part.number, now);
-        remote_input_state(remote, answer, &part.data);
+        remote_call_state(call, answer, &part.data);
     } else
         mqtt_e2e_inbox_put(&answer->inbox, &part, now);
 }

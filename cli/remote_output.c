@@ -16,15 +16,20 @@
 
 /* ---- Descriptors --------------------------------------------------------------------------------- */
 
-static int descriptor(const remote_state *remote, uint8_t type)
+static const cli_options *options_of(const remote_call *call)
 {
-    return type == MQTT_E2E_ERROR_OUTPUT && !remote->run.options->json ? STDERR_FILENO : STDOUT_FILENO;
+    const remote_state *remote = call->owner;
+    return remote->run.options;
 }
 
-bool remote_output_ready(const remote_state *remote, uint8_t type, int *fd)
+int remote_output_descriptor(const remote_call *call, uint8_t type)
 {
-    *fd = descriptor(remote, type);
-    struct pollfd wanted = {.fd = *fd, .events = POLLOUT};
+    return type == MQTT_E2E_ERROR_OUTPUT && !options_of(call)->json ? STDERR_FILENO : STDOUT_FILENO;
+}
+
+static bool ready(const remote_call *call, uint8_t type)
+{
+    struct pollfd wanted = {.fd = remote_output_descriptor(call, type), .events = POLLOUT};
     return poll(&wanted, 1, 0) != 0; /* a pipe that can be written takes more than a part has */
 }
 
@@ -104,11 +109,11 @@ static bool put_whole(int fd, const mqtt_e2e_bytes *data)
 /* ---- JSON ---------------------------------------------------------------------------------------- */
 
 /* Takes the object over. */
-static bool put_json(json_t *object, const remote_state *remote, const remote_answer *answer)
+static bool put_json(json_t *object, const remote_call *call, const remote_answer *answer)
 {
-    const char *name = answer->known ? answer->name : remote->device;
+    const char *name = remote_answer_name(call, answer);
     size_t flags = JSON_COMPACT | (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0);
-    if (name)
+    if (*name)
         json_object_set_new(object, "device", json_string(name));
     char *text = json_dumps(object, flags);
     json_decref(object);
@@ -121,7 +126,7 @@ static bool put_json(json_t *object, const remote_state *remote, const remote_an
     return fine;
 }
 
-static bool put_json_data(const remote_state *remote, const remote_answer *answer, const char *type,
+static bool put_json_data(const remote_call *call, const remote_answer *answer, const char *type,
                           const mqtt_e2e_bytes *data)
 {
     char *hex = malloc(2 * data->len + 1);
@@ -137,10 +142,10 @@ static bool put_json_data(const remote_state *remote, const remote_answer *answe
         json_object_set_new(object, "data", text);
     json_object_set_new(object, "data_hex", json_string(hex));
     free(hex);
-    return put_json(object, remote, answer);
+    return put_json(object, call, answer);
 }
 
-static bool put_json_end(const remote_state *remote, const remote_answer *answer)
+static bool put_json_end(const remote_call *call, const remote_answer *answer)
 {
     static const char *const how[] = {"exited",       "killed",  "not_run",  "time_limit",
                                       "output_limit", "stopped", "not_known"};
@@ -152,79 +157,54 @@ static bool put_json_end(const remote_state *remote, const remote_answer *answer
     if (text && end->text.len)
         json_object_set(object, "text", text);
     json_decref(text);
-    return put_json(object, remote, answer);
-}
-
-/* ---- Lines of many devices ------------------------------------------------------------------------ */
-
-static bool put_line(const remote_answer *answer, int fd, const char *line, size_t len)
-{
-    return put(fd, answer->name, strlen(answer->name)) && put(fd, ": ", 2) && put(fd, line, len) &&
-           put(fd, "\n", 1);
-}
-
-/* Whole lines go out; one that is too long in pieces. */
-static bool put_lines(remote_answer *answer, int which, const mqtt_e2e_bytes *data)
-{
-    int fd = which ? STDERR_FILENO : STDOUT_FILENO;
-    const char *from = data->data;
-    size_t *len = &answer->line_len[which];
-    if (!answer->line[which] && !(answer->line[which] = malloc(MQTT_E2E_PART_DATA))) {
-        cli_error("out of memory");
-        return false;
-    }
-    for (size_t i = 0; i < data->len; i++) {
-        if (from[i] != '\n')
-            answer->line[which][(*len)++] = from[i];
-        if (from[i] != '\n' && *len < MQTT_E2E_PART_DATA)
-            continue;
-        if (!put_line(answer, fd, answer->line[which], *len))
-            return false;
-        *len = 0;
-    }
-    return true;
+    return put_json(object, call, answer);
 }
 
 /* ---- Pieces --------------------------------------------------------------------------------------- */
 
-bool remote_output_piece(remote_state *remote, remote_answer *answer, const mqtt_e2e_part *piece)
+/* Of many devices, lines stand behind their names. */
+static bool put_line(const remote_call *call, const remote_answer *answer, bool error, const char *line,
+                     size_t len)
 {
-    bool error = piece->type == MQTT_E2E_ERROR_OUTPUT;
-    if (remote->run.options->json)
-        return put_json_data(remote, answer, error ? "error" : "output", &piece->data);
-    if (!remote->device)
-        return put_lines(answer, error, &piece->data);
-    return put_whole(descriptor(remote, piece->type), &piece->data);
+    int fd = error ? STDERR_FILENO : STDOUT_FILENO;
+    const char *name = remote_answer_name(call, answer);
+    return put(fd, name, strlen(name)) && put(fd, ": ", 2) && put(fd, line, len) && put(fd, "\n", 1);
 }
 
-bool remote_output_plain(remote_state *remote, remote_answer *answer, const mqtt_e2e_bytes *text)
+static bool piece(remote_call *call, remote_answer *answer, const mqtt_e2e_part *part)
+{
+    bool error = part->type == MQTT_E2E_ERROR_OUTPUT;
+    if (options_of(call)->json)
+        return put_json_data(call, answer, error ? "error" : "output", &part->data);
+    if (!*call->device)
+        return remote_answer_lines(call, answer, error, &part->data, put_line);
+    return put_whole(remote_output_descriptor(call, part->type), &part->data);
+}
+
+static bool plain(remote_call *call, remote_answer *answer, const mqtt_e2e_bytes *text)
 {
     const char *data = text->data;
-    if (remote->run.options->json)
-        return put_json_data(remote, answer, "answer", text);
+    if (options_of(call)->json)
+        return put_json_data(call, answer, "answer", text);
     return put(STDOUT_FILENO, data, text->len) &&
            ((text->len > 0 && data[text->len - 1] == '\n') || put(STDOUT_FILENO, "\n", 1));
 }
 
-bool remote_output_end(remote_state *remote, remote_answer *answer)
+static bool end(remote_call *call, remote_answer *answer)
 {
     char words[512];
+    const char *name = remote_answer_name(call, answer);
     int code = remote_end_code(&answer->end, words, sizeof words);
-    for (int which = 0; which < 2; which++)
-        if (answer->line_len[which] && !put_line(answer, which ? STDERR_FILENO : STDOUT_FILENO,
-                                                 answer->line[which], answer->line_len[which]))
-            return false;
-    if (!put(STDOUT_FILENO, held[0].bytes, held[0].len) || !put(STDERR_FILENO, held[1].bytes, held[1].len))
+    if (!remote_answer_last_lines(call, answer, put_line) ||
+        !put(STDOUT_FILENO, held[0].bytes, held[0].len) || !put(STDERR_FILENO, held[1].bytes, held[1].len))
         return false;
-    if (remote->run.options->json)
-        return put_json_end(remote, answer);
+    if (options_of(call)->json)
+        return put_json_end(call, answer);
     if (*words)
-        cli_error("%s: %s",
-                  answer->known    ? answer->name
-                  : remote->device ? remote->device
-                                   : "a device",
-                  words);
-    else if (code && !remote->device)
-        cli_error("%s: exit code %d", answer->name, code);
+        cli_error("%s: %s", *name ? name : "a device", words);
+    else if (code && !*call->device)
+        cli_error("%s: exit code %d", name, code);
     return true;
 }
+
+const remote_sink remote_output = {ready, piece, plain, end};

@@ -13,11 +13,16 @@
 
 static int signal_pipe[2] = {-1, -1}; /* a signal between a look at a flag and poll would be slept over */
 
-int64_t cli_run_now(void)
+int64_t cli_run_now_us(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t cli_run_now(void)
+{
+    return cli_run_now_us() / 1000;
 }
 
 int64_t cli_run_until(int64_t when)

@@ -49,8 +49,9 @@ int cli_run_stop(cli_run *run);
 /* The brokers that are tried, "host:port, host:port", to `out`, which it returns. */
 const char *cli_run_brokers(const cli_run *run, char *out, size_t size);
 
-/* Milliseconds of a clock that never jumps. */
+/* Milliseconds of a clock that never jumps; and microseconds. */
 int64_t cli_run_now(void);
+int64_t cli_run_now_us(void);
 
 /* Milliseconds from now to `when`, at least 0. */
 int64_t cli_run_until(int64_t when);
