@@ -66,6 +66,9 @@ int cli_usage_error(const char *command, const char *format, ...) __attribute__(
 /* --quiet: none of the above prints anything, but usage errors. */
 void cli_be_quiet(void);
 
+/* Is called before anything is printed: who edits a line on the terminal takes it away first. NULL: nobody. */
+void cli_before_output(void (*hook)(void));
+
 /* The escape sequence of a style, or "" where `stream` is no terminal, or NO_COLOR is set, or TERM is dumb. */
 typedef enum { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_RED, CLI_GREEN, CLI_YELLOW } cli_style;
 const char *cli_paint(FILE *stream, cli_style style);

@@ -9,6 +9,18 @@
 #include "cli.h"
 
 static bool quiet;
+static void (*before)(void);
+
+void cli_before_output(void (*hook)(void))
+{
+    before = hook;
+}
+
+static void make_way(void)
+{
+    if (before)
+        before();
+}
 
 void cli_be_quiet(void)
 {
@@ -43,6 +55,7 @@ static void say(const char *label, cli_style style, const char *format, va_list 
     char text[2048];
     vsnprintf(text, sizeof text, format, args);
     tame(text);
+    make_way();
     const char *on = cli_paint(stderr, style), *off = *on ? cli_paint(stderr, CLI_PLAIN) : "";
     fprintf(stderr, "%s%s%s%s\n", on, label, off, text);
 }
@@ -115,6 +128,7 @@ static bool write_failed(void)
 
 bool cli_put(const void *data, size_t len)
 {
+    make_way();
     errno = 0;
     return fwrite(data, 1, len, stdout) == len || write_failed();
 }

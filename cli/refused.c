@@ -56,24 +56,30 @@ static const char *why_other(mqtt_e2e_status status)
     }
 }
 
-void cli_tell_refused(const mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery,
-                      uint32_t clock_skew_ms)
+void cli_refused_text(const mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery,
+                      uint32_t clock_skew_ms, char *out, size_t size)
 {
     const mqtt_e2e_message *message = delivery->message;
     int64_t now = mqtt_e2e_client_now(client);
-    char topic[512], why[512];
-    topic_of(delivery, topic, sizeof topic);
     if (delivery->status == MQTT_E2E_STALE)
-        why_stale(now - message->time, delivery, clock_skew_ms, why, sizeof why);
+        why_stale(now - message->time, delivery, clock_skew_ms, out, size);
     else if (delivery->status == MQTT_E2E_FUTURE)
-        why_future(message->time - now, message, why, sizeof why);
+        why_future(message->time - now, message, out, size);
     else if (delivery->status == MQTT_E2E_REPLAY) {
         char stream[2 * MQTT_E2E_STREAM_ID_SIZE + 1];
         cli_hex(message->id.stream, sizeof message->id.stream, stream);
-        snprintf(why, sizeof why, "packet %lu of stream %s came before, or others long after it",
+        snprintf(out, size, "packet %lu of stream %s came before, or others long after it",
                  (unsigned long)message->id.counter, stream);
     } else
-        snprintf(why, sizeof why, "%s", why_other(delivery->status));
+        snprintf(out, size, "%s", why_other(delivery->status));
+}
+
+void cli_tell_refused(const mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery,
+                      uint32_t clock_skew_ms)
+{
+    char topic[512], why[512];
+    topic_of(delivery, topic, sizeof topic);
+    cli_refused_text(client, delivery, clock_skew_ms, why, sizeof why);
     cli_note("refused: %s: on %s from %s, %zu bytes: %s", mqtt_e2e_status_text(delivery->status), topic,
              delivery->broker, delivery->packet_len, why);
 }

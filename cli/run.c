@@ -57,17 +57,29 @@ static void catch_signal(int number, void (*handler)(int), int flags)
 }
 
 /* The first signal ends the loop; a second one, should something block it, the process. */
+static void catch_signals(void)
+{
+    catch_signal(SIGALRM, on_alarm, 0);
+    catch_signal(SIGINT, on_signal, (int)SA_RESETHAND);
+    catch_signal(SIGTERM, on_signal, (int)SA_RESETHAND);
+    catch_signal(SIGHUP, on_signal, (int)SA_RESETHAND);
+}
+
 static bool watch_signals(void)
 {
     if (signal_pipe[0] < 0 && pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
         cli_error("cannot make a pipe: %s", strerror(errno));
         return false;
     }
-    catch_signal(SIGALRM, on_alarm, 0);
-    catch_signal(SIGINT, on_signal, (int)SA_RESETHAND);
-    catch_signal(SIGTERM, on_signal, (int)SA_RESETHAND);
-    catch_signal(SIGHUP, on_signal, (int)SA_RESETHAND);
+    catch_signals();
     return true;
+}
+
+void cli_run_resume(cli_run *run)
+{
+    alarm(0);
+    run->interrupted = false;
+    catch_signals();
 }
 
 /* ---- The broker's comings and goings ------------------------------------------------------------ */
@@ -172,7 +184,9 @@ static void on_debug(mqtt_e2e_client *client, const char *text, void *context)
 
 static void on_refused(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, void *context)
 {
-    const cli_run *run = context;
+    cli_run *run = context;
+    if (run->refused)
+        run->refused(run, delivery);
     if (run->options->debug)
         cli_tell_refused(client, delivery, run->options->client.session.clock_skew_ms);
 }

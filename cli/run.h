@@ -25,10 +25,12 @@ typedef struct {
     mqtt_e2e_client *client;
     cli_patience patience;
     bool was_connected, over;
-    bool interrupted;     /* SIGINT, SIGTERM or SIGHUP came: */
-    int signal;           /* this one */
-    int code;             /* exit code, once over */
-    int64_t connected_at; /* for the first time, by cli_run_now; 0 = not yet */
+    bool interrupted; /* SIGINT, SIGTERM or SIGHUP came: */
+    int signal;       /* this one */
+    int code;         /* exit code, once over */
+    void (*refused)(void *run,
+                    const mqtt_e2e_delivery *delivery); /* set before the start: told, too; or NULL */
+    int64_t connected_at;                               /* for the first time, by cli_run_now; 0 = not yet */
 } cli_run;
 
 /* Makes the client of options->client; callbacks that are set there already stay. False: it was told, and run->code is set. */
@@ -39,6 +41,9 @@ bool cli_run_start(cli_run *run, cli_options *options, cli_patience patience);
 /* Waits for at most `timeout_ms` (-1 = no limit) for the broker, a signal, or one of `count` (at most CLI_RUN_MORE) descriptors of `more`, and lets
  * the client do what is due. False: it is over. */
 bool cli_run_step(cli_run *run, struct pollfd *more, nfds_t count, int64_t timeout_ms);
+
+/* After run->interrupted was dealt with: the next signal is caught as well. */
+void cli_run_resume(cli_run *run);
 
 /* Ends the run with an exit code; the first one stands. */
 void cli_run_end(cli_run *run, int code);
@@ -72,7 +77,9 @@ void cli_memory_restore(size_t len);
 
 /* ---- refused.c ---------------------------------------------------------------------------------- */
 
-/* Says of a refused packet why it was refused, and whose clock may be wrong. */
+/* Why a packet was refused, and whose clock may be wrong, to `out`; and says so. */
+void cli_refused_text(const mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery,
+                      uint32_t clock_skew_ms, char *out, size_t size);
 void cli_tell_refused(const mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery,
                       uint32_t clock_skew_ms);
 
