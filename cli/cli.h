@@ -38,6 +38,7 @@ int cli_key(int argc, char **argv);
 int cli_pub(int argc, char **argv);
 int cli_sub(int argc, char **argv);
 int cli_request(int argc, char **argv);
+int cli_shell(int argc, char **argv);
 int cli_remote(int argc, char **argv);
 int cli_agent(int argc, char **argv);
 int cli_devices(int argc, char **argv);
@@ -47,7 +48,8 @@ int cli_doctor(int argc, char **argv);
 int cli_help(int argc, char **argv);
 
 extern const char cli_keygen_help[], cli_key_help[], cli_pub_help[], cli_sub_help[], cli_request_help[],
-    cli_run_help[], cli_agent_help[], cli_devices_help[], cli_seal_help[], cli_open_help[], cli_doctor_help[];
+    cli_shell_help[], cli_run_help[], cli_agent_help[], cli_devices_help[], cli_seal_help[], cli_open_help[],
+    cli_doctor_help[];
 
 /* ---- Messages to people (output.c) ---------------------------------------------------------------- */
 

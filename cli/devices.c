@@ -40,7 +40,8 @@ static bool on_reply(mqtt_e2e_client *client, mqtt_e2e_answer answer, const mqtt
     (void)client;
     if (answer != MQTT_E2E_ANSWERED)
         return false;
-    roster_answered(&s->heard, delivery->message, cli_run_now_us() - s->asked_us);
+    roster_answered(&s->heard, delivery->message->id.stream, &delivery->message->payload,
+                    cli_run_now_us() - s->asked_us);
     return true;
 }
 

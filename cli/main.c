@@ -20,6 +20,7 @@ static const cli_command commands[] = {
     {"pub", cli_pub, "publish sealed messages", cli_pub_help, CLI_FOR_PUB},
     {"sub", cli_sub, "subscribe, and print what opens", cli_sub_help, CLI_FOR_SUB},
     {"request", cli_request, "ask, and print the reply", cli_request_help, CLI_FOR_REQUEST},
+    {"shell", cli_shell, "a prompt for commands to devices", cli_shell_help, CLI_FOR_SHELL},
     {"run", cli_remote, "run a command on a device", cli_run_help, CLI_FOR_RUN},
     {"agent", cli_agent, "let this machine be commanded so", cli_agent_help, CLI_FOR_AGENT},
     {"devices", cli_devices, "list the machines that can be commanded", cli_devices_help, CLI_FOR_DEVICES},
@@ -68,11 +69,11 @@ static const char *closest(const char *name)
 {
     static const struct {
         const char *word, *command;
-    } others[] = {{"publish", "pub"},   {"subscribe", "sub"}, {"genkey", "keygen"},    {"keys", "key"},
-                  {"encrypt", "seal"},  {"decrypt", "open"},  {"unseal", "open"},      {"check", "doctor"},
-                  {"status", "doctor"}, {"ask", "request"},   {"rpc", "request"},      {"rr", "request"},
-                  {"exec", "run"},      {"ssh", "run"},       {"command", "run"},      {"sshd", "agent"},
-                  {"qr", "key qr"},     {"show", "key show"}, {"device", "key device"}};
+    } others[] = {{"publish", "pub"},   {"subscribe", "sub"}, {"genkey", "keygen"}, {"keys", "key"},
+                  {"encrypt", "seal"},  {"decrypt", "open"},  {"unseal", "open"},   {"check", "doctor"},
+                  {"status", "doctor"}, {"ask", "request"},   {"rpc", "request"},   {"rr", "request"},
+                  {"exec", "run"},      {"ssh", "shell"},     {"console", "shell"}, {"command", "run"},
+                  {"sshd", "agent"},    {"qr", "key qr"},     {"show", "key show"}, {"device", "key device"}};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (strcmp(others[i].word, name) == 0)
             return others[i].command;

@@ -9,7 +9,8 @@ enum { LONG = 1000 }; /* getopt's value of a long option: this, and the row */
 
 const char *cli_options_command(unsigned command)
 {
-    static const char *const names[] = {"pub", "sub", "request", "doctor", "agent", "run", "devices"};
+    static const char *const names[] = {"pub",   "sub", "request", "doctor",
+                                        "agent", "run", "devices", "shell"};
     size_t i = 0;
     while (command >> (i + 1))
         i++;

@@ -23,7 +23,8 @@ enum {
     CLI_FOR_DOCTOR = 8,
     CLI_FOR_AGENT = 16,
     CLI_FOR_RUN = 32,
-    CLI_FOR_DEVICES = 64
+    CLI_FOR_DEVICES = 64,
+    CLI_FOR_SHELL = 128
 };
 
 /* An option that may be given several times. */
@@ -88,6 +89,8 @@ typedef struct {
     char **words; /* what follows the options */
     size_t word_count;
     bool pass_input;
+
+    const char *history; /* shell: a file, or "none"; NULL = by default */
 
     /* What overrides the key file; use `client` instead. */
     struct {

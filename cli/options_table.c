@@ -13,7 +13,8 @@
 #define HEARERS (SUB | REQUEST)
 #define TALKERS (PUB | SUB | REQUEST)
 #define DEVICES CLI_FOR_DEVICES
-#define REMOTE  (AGENT | RUN | DEVICES)
+#define SHELL   CLI_FOR_SHELL
+#define REMOTE  (AGENT | RUN | DEVICES | SHELL)
 #define ALL     (TALKERS | REMOTE | CLI_FOR_DOCTOR)
 
 #define AT(field)              offsetof(cli_options, field), 0, 0, NULL
@@ -94,6 +95,12 @@ const cli_row cli_rows[] = {
     {SPAN64, RUN, 'W', "timeout", "SECONDS", "stop the command after so long, and exit with 27; with --all:\n"
      "how long to wait for further devices (default 2)", RANGE(wait_ms, 1, DAY)},
 
+    {HEADING, SHELL, 0, NULL, NULL, "Commands", NONE},
+    {SPAN64, SHELL, 'W', "timeout", "SECONDS", "how long a device may take until its first sign (default 10)",
+     RANGE(wait_ms, 1, DAY)},
+    {TEXT, SHELL, 0, "history", "FILE", "keep what was typed there (default: in ~/.local/state/mqtt-e2e);\n"
+     "or: none", AT(history)},
+
     {HEADING, ALL, 0, NULL, NULL, "Output", NONE},
     {SPAN64, DEVICES, 'W', "timeout", "SECONDS", "listen for so long (default 2)", RANGE(wait_ms, 1, DAY)},
     {FLAG, DEVICES, 0, "json", NULL, "print each device as a JSON object on one line", AT(json)},
@@ -102,6 +109,7 @@ const cli_row cli_rows[] = {
     {SPAN64, CLI_FOR_DOCTOR, 'W', "timeout", "SECONDS", "wait so long in each step (default 5)",
      RANGE(wait_ms, 1, DAY)},
     {FLAG, HEARERS, 'v', "verbose", NULL, "print the topic before the message", AT(verbose)},
+    {FLAG, SHELL, 'v', "verbose", NULL, "tell what each answer took also where there is no terminal", AT(verbose)},
     {SET, HEARERS, 'F', "format", "FORMAT", "print in this form: see 'Format' above", BY(cli_set_format)},
     {FLAG, HEARERS, 'N', "no-newline", NULL, "no line end after each message", AT(no_newline)},
     {FLAG, HEARERS, 0, "json", NULL, "print each message as a JSON object on one line", AT(json)},

@@ -64,12 +64,12 @@ void roster_announced(roster *list, const mqtt_e2e_message *message)
 }
 
 /* "NAME: pong" */
-void roster_answered(roster *list, const mqtt_e2e_message *reply, int64_t trip_us)
+void roster_answered(roster *list, const uint8_t *stream, const mqtt_e2e_bytes *answer, int64_t trip_us)
 {
     static const char pong[] = ": pong";
-    const char *text = reply->payload.data;
-    size_t len = reply->payload.len, tail = sizeof pong - 1;
-    roster_device *device = place(list, reply->id.stream);
+    const char *text = answer->data;
+    size_t len = answer->len, tail = sizeof pong - 1;
+    roster_device *device = place(list, stream);
     if (!device)
         return;
     device->trip_us = trip_us;

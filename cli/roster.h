@@ -35,8 +35,8 @@ void roster_free(roster *list);
 /* A message on device/NAME. */
 void roster_announced(roster *list, const mqtt_e2e_message *message);
 
-/* A device has answered a ping; round trip in microseconds. */
-void roster_answered(roster *list, const mqtt_e2e_message *reply, int64_t trip_us);
+/* A device, of that stream, has answered a ping with that text; round trip in microseconds. */
+void roster_answered(roster *list, const uint8_t *stream, const mqtt_e2e_bytes *answer, int64_t trip_us);
 
 /* The one of that name that was heard last, and of that stream; NULL: none. */
 const roster_device *roster_find(const roster *list, const char *name);

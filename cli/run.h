@@ -63,6 +63,10 @@ int64_t cli_run_until(int64_t when);
 
 /* ---- state.c ------------------------------------------------------------------------------------ */
 
+/* Where such a file is, $XDG_STATE_HOME/mqtt-e2e/NAME or ~/.local/state/mqtt-e2e/NAME, to `out`; its directory is made. False: there
+ * is no such place. */
+bool cli_state_path(const char *name, char *out, size_t size);
+
 /* mqtt_e2e_client_new, with the state file that the command keeps, of which it tells what it found. */
 mqtt_e2e_client *cli_state_client(cli_options *options, mqtt_e2e_error *error);
 

@@ -16,25 +16,31 @@ static bool long_running(const cli_options *options)
              options->retained_only);
 }
 
-/* $XDG_STATE_HOME/mqtt-e2e/sub-FINGERPRINT-ID, or agent-...: one for each key, and for each node that has a name or an id. */
-static bool default_path(const cli_options *options, char *out, size_t size)
+bool cli_state_path(const char *name, char *out, size_t size)
 {
     const char *dir = secure_getenv("XDG_STATE_HOME"), *home = secure_getenv("HOME");
-    const mqtt_e2e_client_options *client = &options->client;
-    const char *id = client->name ? client->name : client->client_id ? client->client_id : "";
-    char fingerprint[MQTT_E2E_FINGERPRINT_SIZE];
     bool given = dir && *dir == '/'; /* a relative one is to be ignored (XDG Base Directory Specification) */
     if (!given && !(home && *home == '/'))
         return false;
+    int n = snprintf(out, size, "%s%s/mqtt-e2e/%s", given ? dir : home, given ? "" : "/.local/state", name);
+    return n > 0 && (size_t)n < size && cli_make_parents(out);
+}
+
+/* sub-FINGERPRINT-ID, or agent-...: one for each key, and for each node that has a name or an id. */
+static bool default_path(const cli_options *options, char *out, size_t size)
+{
+    const mqtt_e2e_client_options *client = &options->client;
+    const char *id = client->name ? client->name : client->client_id ? client->client_id : "";
+    char fingerprint[MQTT_E2E_FINGERPRINT_SIZE], name[2 * 256 + 64];
     if (mqtt_e2e_fingerprint(&mqtt_e2e_openssl, client->session.key, client->session.key_len, fingerprint) !=
         MQTT_E2E_OK)
         return false;
-    int n = snprintf(out, size, "%s%s/mqtt-e2e/%s-%s%s", given ? dir : home, given ? "" : "/.local/state",
-                     cli_options_command(options->command), fingerprint, *id ? "-" : "");
-    if (n < 0 || (size_t)n + 2 * strlen(id) >= size)
+    int n = snprintf(name, sizeof name, "%s-%s%s", cli_options_command(options->command), fingerprint,
+                     *id ? "-" : "");
+    if (n < 0 || (size_t)n + 2 * strlen(id) >= sizeof name)
         return false;
-    cli_hex(id, strlen(id), out + n); /* whatever characters it has */
-    return true;
+    cli_hex(id, strlen(id), name + n); /* whatever characters it has */
+    return cli_state_path(name, out, size);
 }
 
 static void tell(const mqtt_e2e_client *client, const char *path)
@@ -71,7 +77,7 @@ mqtt_e2e_client *cli_state_client(cli_options *options, mqtt_e2e_error *error)
         return mqtt_e2e_client_new(client, error);
     if (named)
         snprintf(path, sizeof path, "%s", options->state);
-    else if (!default_path(options, path, sizeof path) || !cli_make_parents(path))
+    else if (!default_path(options, path, sizeof path))
         return mqtt_e2e_client_new(client, error);
     client->state_file = path;
     made = mqtt_e2e_client_new(client, error);
