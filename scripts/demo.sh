@@ -182,20 +182,26 @@ converse() { # COMMAND...
     first=$(sed -n "${first}p" "$tmp/seen")
 }
 
-repeat_first() { # LOG TEXT: as the device says that it refuses
-    # shellcheck disable=SC2059 # the bytes as octal escapes, which every printf knows
-    printf "$(printf '%s' "${first##* }" | sed 's/../0x& /g' | xargs printf '\\%03o')" >"$tmp/packet"
-    mosquitto_pub -h 127.0.0.1 -p "$port" -t "${first% *}" -f "$tmp/packet"
-    wait_for 10 has "$1" "$2" || fail "a repeated packet was not refused" "$1"
+# Sends the packet $first once more, as the broker may. LOG TEXT: as the device says that it refuses.
+repeat_first() {
+    send_first_again "$1" "$2"
     wait_for 10 lines_at_least "$tmp/seen" $((seen + 1)) || fail "the broker saw nothing of the repeated packet"
     beside "$(sed -n "$((seen + 1))p" "$tmp/seen")" "$yellow" "someone sends the first one again" "$(grep "$2" "$1")"
 }
 
-over_to_you() { # COMMANDS
+send_first_again() { # LOG TEXT
+    # shellcheck disable=SC2059 # the bytes as octal escapes, which every printf knows
+    printf "$(printf '%s' "${first##* }" | sed 's/../0x& /g' | xargs printf '\\%03o')" >"$tmp/packet"
+    mosquitto_pub -h 127.0.0.1 -p "$port" -t "${first% *}" -f "$tmp/packet"
+    wait_for 10 has "$1" "$2" || fail "a repeated packet was not refused" "$1"
+}
+
+over_to_you() { # COMMANDS PROGRAM...
     [ -t 0 ] || exit 0
     echo
     echo "Now you: $1. Ctrl-D ends. Beside it, in another terminal:"
     echo "  ${dim}mosquitto_sub -h 127.0.0.1 -p $port -t '#' -F '%t %x'${normal}"
     echo "  ${dim}$PWD/build/stage/bin/mqtt-e2e sub -K $tmp/key -t '#' -v${normal}"
-    controller "$tmp/key" || true
+    shift
+    "$@" || true
 }
