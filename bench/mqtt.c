@@ -30,15 +30,10 @@ typedef struct {
 static process *node(unsigned processor, const char *kind, const char *role, const char *topic, size_t len,
                      int qos)
 {
-    char program[64], len_text[16], qos_text[16];
-    process *p;
+    char program[64];
 
     snprintf(program, sizeof program, "bench-node-%s", kind);
-    snprintf(len_text, sizeof len_text, "%zu", len);
-    snprintf(qos_text, sizeof qos_text, "%d", qos);
-    p = process_start(processor, program, role, process_broker_port(), topic, len_text, qos_text);
-    bench_check(strcmp(process_hear(p), "ready") == 0, program);
-    return p;
+    return process_start_node(processor, program, role, topic, len, qos);
 }
 
 static conversation new_rate(const char *kind, const char *topic, size_t len, int qos)
@@ -155,7 +150,7 @@ static void trips(void)
 int main(int argc, char **argv)
 {
     (void)argc;
-    process_broker_start(argv[0]);
+    process_broker_start(argv[0], PROCESS_QUICK);
     rates();
     trips();
     process_broker_end();

@@ -9,12 +9,13 @@
  *             passed from the first to the last
  *   send      says "ready"; for each line "N" publishes N messages and says "sent"
  *   echo      says "ready", and sends what comes on TOPIC back on TOPIC/back
- *   ping      says "ready"; for each line "N" makes N round trips, one after the other, and says their median in nanoseconds
+ *   ping      says "ready"; for each line "N" makes N round trips: see trips.h
  *
  * It ends with its standard input.
  */
 #include "measure.h"
 #include "mqtt_e2e/client.h"
+#include "trips.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -22,7 +23,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PINGS_MAX 10000
 #define MINUTE_NS 60000000000u
 
 static struct {
@@ -36,22 +36,6 @@ static struct {
     size_t wanted, seen;
     uint64_t first, last;
 } node;
-
-static void say(const char *text)
-{
-    puts(text);
-    fflush(stdout);
-}
-
-/* The next line of standard input as a number, or the end. */
-static size_t next_order(void)
-{
-    char line[32];
-
-    if (fgets(line, sizeof line, stdin) == NULL)
-        exit(0);
-    return strtoul(line, NULL, 10);
-}
 
 static void wait_until(const size_t *value, size_t target)
 {
@@ -156,22 +140,22 @@ static void receive(void)
     char text[32];
 
     subscribe(node.topic, count_it);
-    say("ready");
+    trips_say("ready");
     for (;;) {
-        node.wanted = next_order();
+        node.wanted = trips_order();
         node.seen = 0;
-        say("counting");
+        trips_say("counting");
         wait_until(&node.seen, node.wanted);
         snprintf(text, sizeof text, "%llu", (unsigned long long)(node.last - node.first));
-        say(text);
+        trips_say(text);
     }
 }
 
 static void send(void)
 {
-    say("ready");
+    trips_say("ready");
     for (;;) {
-        size_t left = next_order();
+        size_t left = trips_order();
 
         while (left > 0) {
             while (left > 0 && publish(node.topic))
@@ -180,7 +164,7 @@ static void send(void)
         }
         while (mqtt_e2e_client_queued(node.client) > 0)
             mqtt_e2e_client_wait(node.client, 1000);
-        say("sent");
+        trips_say("sent");
     }
 }
 
@@ -189,7 +173,7 @@ static void echo(void)
     struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.events = POLLIN}};
 
     subscribe(node.topic, send_back);
-    say("ready");
+    trips_say("ready");
     fds[1].fd = mqtt_e2e_client_fd(node.client);
     while (fds[0].revents == 0) {
         poll(fds, 2, mqtt_e2e_client_timeout(node.client));
@@ -197,31 +181,23 @@ static void echo(void)
     }
 }
 
+static double trip(void)
+{
+    uint64_t begin = bench_ns();
+
+    node.seen = 0;
+    node.wanted = 1;
+    bench_check(publish(node.topic), "publish");
+    wait_until(&node.seen, 1);
+    while (mqtt_e2e_client_queued(node.client) > 0) /* QoS 1: its own PUBACK */
+        mqtt_e2e_client_wait(node.client, 1000);
+    return (double)(node.last - begin);
+}
+
 static void ping(void)
 {
-    static double trips[PINGS_MAX];
-    char text[32];
-
     subscribe(node.back, count_it);
-    say("ready");
-    for (;;) {
-        size_t n = next_order();
-
-        bench_check(n <= PINGS_MAX, "so many pings");
-        for (size_t i = 0; i < n; i++) {
-            uint64_t begin = bench_ns();
-
-            node.seen = 0;
-            node.wanted = 1;
-            bench_check(publish(node.topic), "publish");
-            wait_until(&node.seen, 1);
-            trips[i] = (double)(node.last - begin);
-            while (mqtt_e2e_client_queued(node.client) > 0) /* QoS 1: its own PUBACK */
-                mqtt_e2e_client_wait(node.client, 1000);
-        }
-        snprintf(text, sizeof text, "%.0f", bench_median(trips, n));
-        say(text);
-    }
+    trips_serve(trip);
 }
 
 int main(int argc, char **argv)

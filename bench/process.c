@@ -20,15 +20,20 @@ struct process {
     pid_t pid;
     FILE *to, *from;
     char program[64];
-    char line[64];
+    char line[256];
 };
 
 static char directory[4096];
 
+#define FILES_MAX 8
+
 static struct {
     pid_t pid;
     char port[8];
-    char dir[64], config[96];
+    char dir[64];
+    char files[FILES_MAX][128]; /* in it */
+    size_t file_count;
+    const char *settings, *config;
 } broker;
 
 /* ---- Programs ---- */
@@ -41,16 +46,15 @@ static void bind_to_parent(pid_t parent)
         _exit(1);
 }
 
-process *process_start(unsigned processor, const char *program, const char *role, const char *port,
-                       const char *topic, const char *len, const char *qos)
+process *process_start(unsigned processor, const char *const *words, int voice)
 {
     process *p = bench_alloc(sizeof *p);
     pid_t parent = getpid();
     char path[8192];
     int in[2], out[2];
 
-    snprintf(p->program, sizeof p->program, "%s", program);
-    snprintf(path, sizeof path, "%s%s", directory, program);
+    snprintf(p->program, sizeof p->program, "%s", words[0]);
+    snprintf(path, sizeof path, "%s%s", directory, words[0]);
     bench_check(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0, "pipe");
     p->pid = fork();
     bench_check(p->pid >= 0, "fork");
@@ -58,8 +62,8 @@ process *process_start(unsigned processor, const char *program, const char *role
         bind_to_parent(parent);
         bench_pin_to(processor);
         dup2(in[0], STDIN_FILENO);
-        dup2(out[1], STDOUT_FILENO);
-        execl(path, program, role, port, topic, len, qos, (char *)NULL);
+        dup2(out[1], voice);
+        execv(path, (char *const *)words);
         perror(path);
         _exit(127);
     }
@@ -68,6 +72,20 @@ process *process_start(unsigned processor, const char *program, const char *role
     p->to = fdopen(in[1], "w");
     p->from = fdopen(out[0], "r");
     bench_check(p->to != NULL && p->from != NULL, "fdopen");
+    return p;
+}
+
+process *process_start_node(unsigned processor, const char *program, const char *role, const char *topic,
+                            size_t len, int qos)
+{
+    char len_text[16], qos_text[16];
+    const char *words[] = {program, role, broker.port, topic, len_text, qos_text, NULL};
+    process *p;
+
+    snprintf(len_text, sizeof len_text, "%zu", len);
+    snprintf(qos_text, sizeof qos_text, "%d", qos);
+    p = process_start(processor, words, STDOUT_FILENO);
+    bench_check(strcmp(process_hear(p), "ready") == 0, program);
     return p;
 }
 
@@ -100,9 +118,10 @@ const char *process_hear(process *p)
 
 void process_end(process *p)
 {
-    fclose(p->to);
-    fclose(p->from);
+    fclose(p->to);         /* a node ends so, */
+    kill(p->pid, SIGTERM); /* and others by this */
     waitpid(p->pid, NULL, 0);
+    fclose(p->from);
     free(p);
 }
 
@@ -147,18 +166,22 @@ static bool answers(uint16_t port)
     return yes;
 }
 
+const char *process_file(const char *name)
+{
+    char *path = broker.files[broker.file_count];
+
+    bench_check(broker.file_count++ < FILES_MAX, "so many files");
+    snprintf(path, sizeof broker.files[0], "%s/%s", broker.dir, name);
+    return path;
+}
+
 static void write_config(uint16_t port)
 {
-    FILE *file;
+    FILE *file = fopen(broker.config, "w");
 
-    snprintf(broker.config, sizeof broker.config, "%s/mosquitto.conf", broker.dir);
-    file = fopen(broker.config, "w");
     bench_check(file != NULL, "writing the broker's configuration");
-    /* No limit below what is sent at once, and what is in flight as in our client. */
-    fprintf(file,
-            "listener %u 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\npersistence false\n"
-            "max_queued_messages 0\nmax_inflight_messages 100\nlog_dest none\n",
-            (unsigned)port);
+    fprintf(file, "listener %u 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest none\n%s",
+            (unsigned)port, broker.settings);
     fclose(file);
 }
 
@@ -191,7 +214,9 @@ static bool try_start(void)
 
 static void remove_files(void)
 {
-    unlink(broker.config);
+    for (size_t i = 0; i < broker.file_count; i++)
+        unlink(broker.files[i]);
+    broker.file_count = 0;
     rmdir(broker.dir);
 }
 
@@ -202,7 +227,7 @@ static void interrupted(int signal)
     _exit(128 + signal);
 }
 
-void process_broker_start(const char *self)
+void process_broker_start(const char *self, const char *settings)
 {
     const char *slash = strrchr(self, '/');
 
@@ -214,6 +239,8 @@ void process_broker_start(const char *self)
         snprintf(directory, sizeof directory, "%.*s", (int)(slash - self + 1), self);
     strcpy(broker.dir, "/tmp/mqtt-e2e-bench-XXXXXX");
     bench_check(mkdtemp(broker.dir) != NULL, "mkdtemp");
+    broker.config = process_file("mosquitto.conf");
+    broker.settings = settings;
     atexit(process_broker_end);
     bench_check(try_start() || try_start() || try_start(), "starting mosquitto");
 }
