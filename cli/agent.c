@@ -222,7 +222,7 @@ int cli_agent(int argc, char **argv)
     for (size_t i = 0; i < agent.job_count; i++)
         free(agent.jobs[i].storage);
     free(agent.jobs);
-    if (agent.audit && agent.audit != stderr)
+    if (agent.audit)
         fclose(agent.audit);
     cli_options_free(&options);
     return code;

@@ -14,13 +14,14 @@
 bool agent_audit_open(agent_state *agent)
 {
     const char *path = agent->run.options->audit;
-    agent->audit = stderr;
-    if (!path)
-        return true;
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    /* Standard error too by a stream of its own, with a buffer: a line is one write, and not one for each of its quotes. */
+    int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600)
+                  : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     agent->audit = fd < 0 ? NULL : fdopen(fd, "a");
-    if (!agent->audit)
+    if (!agent->audit && path)
         cli_error("cannot write the audit log '%s': %s", path, strerror(errno));
+    else if (!agent->audit)
+        cli_error("cannot write to standard error: %s", strerror(errno));
     return agent->audit != NULL;
 }
 
