@@ -13,11 +13,12 @@
 #include "run.h"
 
 enum {
-    AGENT_NAME_MAX = 64,      /* bytes in the name of an agent, or of a command */
-    AGENT_WORDS_MAX = 256,    /* words in a command */
-    AGENT_KEEP_MS = 60000,    /* how long an answer is kept */
-    AGENT_KEPT = 16,          /* and how many, beside those of running commands */
-    AGENT_STATE_MS = 3000,    /* a running command gives a sign of life so often */
+    AGENT_NAME_MAX = 64,    /* bytes in the name of an agent, or of a command */
+    AGENT_WORDS_MAX = 256,  /* words in a command */
+    AGENT_KEEP_MS = 60000,  /* how long an answer is kept */
+    AGENT_KEPT = 16,        /* and how many, beside those of running commands */
+    AGENT_STATE_MS = 3000,  /* a running command gives a sign of life so often */
+    AGENT_GONE_MS = 120000, /* so long a command waits for one who is silent: twice what a controller waits */
     AGENT_UNHEARD_MS = 30000, /* who has said nothing for so long sends no input */
     AGENT_GRACE_MS = 2000     /* between the signal that asks a command to end and the one that ends it */
 };
@@ -40,6 +41,7 @@ typedef struct {
     bool ended;       /* the end is in the outbox */
 
     int64_t started, deadline, said_at, heard_at, kill_at, keep_until; /* by cli_run_now; 0: never, not */
+    int64_t blocked_at; /* since when the outbox has no room; 0: it has */
     uint64_t bytes_in, bytes_out, bytes_err;
 } agent_job;
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Jobs: commands that run, and answers that are kept for a while. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "agent.h"
@@ -108,10 +110,45 @@ void agent_job_stop(agent_job *job, mqtt_e2e_how how, int signal, const char *te
     agent_child_signal(job, signal);
 }
 
+/* Room for the end always stays. */
+static bool has_room(const agent_job *job)
+{
+    return mqtt_e2e_outbox_free(&job->outbox) > 1;
+}
+
+/* How long who asked has been silent while all that may be under way was, and he had to say what he got. */
+static int64_t silent_for(const agent_job *job, int64_t now)
+{
+    if (!job->blocked_at)
+        return 0;
+    return now - (job->heard_at > job->blocked_at ? job->heard_at : job->blocked_at);
+}
+
+/* Whether a pipe may be full. One that is has more bytes than half of what it can have: of two pages side by side, a write that
+ * begins in the second had no room in the first. */
+static bool may_be_full(int fd)
+{
+    int waiting, size;
+    return fd >= 0 && ioctl(fd, FIONREAD, &waiting) == 0 && (size = fcntl(fd, F_GETPIPE_SZ)) > 0 &&
+           waiting > size / 2;
+}
+
+/* It could go on only if who asked took something, and he has gone. One that has nothing to say is left alone. */
+static bool is_stuck(const agent_job *job, int64_t now)
+{
+    return silent_for(job, now) >= AGENT_GONE_MS && (may_be_full(job->out) || may_be_full(job->err));
+}
+
 static void check_limits(agent_job *job, int64_t now)
 {
+    if (has_room(job) || job->ended)
+        job->blocked_at = 0;
+    else if (!job->blocked_at)
+        job->blocked_at = now;
     if (job->pid == 0)
         return;
+    if (is_stuck(job, now) && !job->stopping)
+        agent_job_stop(job, MQTT_E2E_STOPPED, SIGTERM, "nobody took its output any more");
     if (now >= job->deadline && !job->stopping)
         agent_job_stop(job, MQTT_E2E_TIME_LIMIT, SIGTERM, "it ran for too long");
     if (job->kill_at && now >= job->kill_at) {
@@ -123,12 +160,6 @@ static void check_limits(agent_job *job, int64_t now)
 }
 
 /* ---- Pipes -------------------------------------------------------------------------------------- */
-
-/* Room for the end always stays. */
-static bool has_room(const agent_job *job)
-{
-    return mqtt_e2e_outbox_free(&job->outbox) > 1;
-}
 
 static void read_some(agent_state *agent, agent_job *job, int *fd, uint8_t type, uint64_t *count)
 {
@@ -236,8 +267,7 @@ static void check_end(agent_state *agent, agent_job *job, int64_t now)
 /* It has ended, and has more to say than who asked takes: who may be gone. */
 static bool is_abandoned(const agent_job *job, int64_t now)
 {
-    int64_t since = job->heard_at ? job->heard_at : job->started;
-    return !job->pid && !job->ended && now - since >= AGENT_KEEP_MS;
+    return !job->pid && !job->ended && silent_for(job, now) >= AGENT_KEEP_MS;
 }
 
 void agent_job_turn(agent_state *agent, agent_job *job)

@@ -376,6 +376,31 @@ on() { # DEVICE COMMAND [ARGUMENT...]: without input
     expect 0 on kitchen sh -c ':'
 }
 
+@test "a command that waits for who has gone is stopped; not one whose reader is slow, or that has no more to say" {
+    if grep -q __asan_init "$MQTT_E2E"; then skip 'faketime and the address sanitizer do not go together'; fi
+    cat >inside <<'END'
+on_broker() { "$MQTT_E2E" "$1" -h 127.0.0.1 -p "$PORT" "${@:2}" </dev/null; }
+"$MQTT_E2E" agent -h 127.0.0.1 -p "$PORT" --name kitchen --command sh=/bin/sh 2>agent.err &
+agent=$!
+until grep -q 'listens on' agent.err; do sleep 1; done
+on_broker request -t command/kitchen -m 'sh -c yes' -F %l
+on_broker request -t command/kitchen -m 'sh quiet' -F %l
+on_broker run kitchen sh -c 'yes | head -c 3000000' | (sleep 240 && wc -c >count)
+kill $agent
+wait $agent
+END
+    cat >quiet <<'END'
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36; do echo; sleep 0.02; done
+sleep 7 # on the right clock: 210 s of the agent's
+END
+    export PORT MQTT_E2E
+    timeout 60 faketime -f '+0 x30' bash inside 3>&-
+    same "$(cat count)" 3000000
+    has_times agent.err ' ended ' 3
+    has agent.err 'how=stopped code=15 seconds=12'
+    has agent.err 'how=exited code=0 seconds=2'
+}
+
 @test "--json: one object for each part" {
     start_agent kitchen
     expect 3 e2e run --json kitchen sh -c 'echo ö; exec >&-; sleep 0.3; printf "\377" >&2; exit 3' </dev/null
