@@ -4,7 +4,7 @@
  *
  *     firmware HEADER [NAME]      (the emulator's command line; HEADER is what `mqtt-e2e key c` printed)
  *
- * It has no clock and stores nothing. It learns the time from whoever answers on `~time`, and what was sealed before that
+ * terminal.c has further ones, which it answers in parts. It has no clock and stores nothing. It learns the time from whoever answers on `~time`, and what was sealed before that
  * is refused: so nothing that it answered before a reset is answered again after it.
  */
 #include <mqtt_e2e/device.h>
@@ -22,6 +22,7 @@
 #include "mqtt_e2e_lwip.h"
 #include "node.h"
 #include "semihosting.h"
+#include "terminal.h"
 
 #define STREAMS      8
 #define REQUESTS     1   /* it asks for the time, and nothing else */
@@ -32,7 +33,7 @@
 #define KEEP_ALIVE_S 10
 
 #define ANSWER_SIZE 160
-#define ANSWER_ROOM MQTT_E2E_SEALED_SIZE(ANSWER_SIZE + MQTT_E2E_BINDING_SIZE, 50)
+#define PACKET_ROOM MQTT_E2E_SEALED_SIZE(TERMINAL_PART + MQTT_E2E_BINDING_SIZE, 50)
 
 /* An answer that waits until the MQTT library takes it. */
 typedef struct {
@@ -50,7 +51,7 @@ static pending answers[ANSWERS];
 static unsigned long answered;
 static uint8_t storage[MQTT_E2E_SESSION_SIZE(KEY_STATE, STREAMS, 64, REQUESTS, 0)]
     __attribute__((aligned(8)));
-static uint8_t buffer[MQTT_E2E_DEVICE_BUFFER(MQTT_E2E_LWIP_TOPIC, ANSWER_ROOM)];
+static uint8_t buffer[MQTT_E2E_DEVICE_BUFFER(MQTT_E2E_LWIP_TOPIC, PACKET_ROOM)];
 static uint8_t packet[LONGEST + 1]; /* so that a longer one is seen to be longer */
 static char own_filter[80];
 static const char *const filters[] = {"command/all", own_filter};
@@ -138,23 +139,39 @@ static pending *free_place(void)
     return NULL;
 }
 
+static bool is_on_own(const mqtt_e2e_message *message)
+{
+    return message->topic.len == strlen(own_filter) &&
+           memcmp(message->topic.data, own_filter, message->topic.len) == 0;
+}
+
+static void on_request(const mqtt_e2e_message *message, int64_t now, pending *place)
+{
+    const mqtt_e2e_bytes *command = &message->payload;
+
+    if (answer_is(command->data, command->len, "ping") && !is_on_own(message))
+        terminal_announce(); /* all are asked */
+    place->request = message->id;
+    if (terminal_command(message, now, place->text, sizeof place->text, &place->len))
+        return;
+    device.up_s = (unsigned long)(now / 1000);
+    device.free_kb = board_free_memory() / 1024;
+    place->len = answer(&device, command->data, command->len, place->text, sizeof place->text);
+    board_led(device.led);
+}
+
 static void on_message(mqtt_e2e_device *d, const mqtt_e2e_message *message, int64_t now, void *context)
 {
     pending *place = free_place();
 
     (void)d, (void)context;
-    if (message->kind != MQTT_E2E_REQUEST)
-        return; /* nobody waits for an answer */
     if (place == NULL) {
-        say("busy: a request is not answered");
-        return;
-    }
-    device.up_s = (unsigned long)(now / 1000);
-    device.free_kb = board_free_memory() / 1024;
-    place->request = message->id;
-    place->len =
-        answer(&device, message->payload.data, message->payload.len, place->text, sizeof place->text);
-    board_led(device.led);
+        if (message->kind == MQTT_E2E_REQUEST)
+            say("busy: a request is not answered");
+    } else if (message->kind == MQTT_E2E_REQUEST)
+        on_request(message, now, place);
+    else if (message->kind == MQTT_E2E_MESSAGE && is_on_own(message))
+        place->len = terminal_control(message, now, &place->request, place->text, sizeof place->text);
 }
 
 /* ---- The start ---------------------------------------------------------------------------------- */
@@ -292,6 +309,7 @@ int main(void)
     board_seed(seed);
     read_node();
     start_session();
+    terminal_start(&client, device.name);
     start_network();
     start_mqtt();
     say("started");
@@ -302,6 +320,7 @@ int main(void)
         sys_check_timeouts();
         mqtt_e2e_lwip_poll(&mqtt);
         send_answers(now);
+        terminal_turn(now);
         say_time(now);
         say_refused(now);
         if (!busy)

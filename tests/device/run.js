@@ -8,6 +8,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { Client } = require('./mqtt.js');
+const terminal = require('./terminal.js');
 const { run, until, Broker, Board, ask, execFileSync, NAME } = require('./world.js');
 
 const [cli, controller, dir] = process.argv.slice(2);
@@ -230,6 +231,12 @@ const keepAlive = async () => {
     await board.until('the log', 5, () => board.answered === asked);
 };
 
+const startAgain = async () => {
+    await board.reset();
+    board = new Board(header, log);
+    await board.until('connected, and the time learnt, after a reset', 60, () => board.connected && board.timeKnown);
+};
+
 const main = async () => {
     await start();
     await findTopics();
@@ -243,6 +250,7 @@ const main = async () => {
     await resetBoard();
     await keepAlive();
     showCounts('after the reset');
+    await terminal({ cli, key, restartBroker, resetBoard: startAgain });
 };
 
 main().then(
