@@ -5,6 +5,7 @@
  */
 #include "board.h"
 #include "gcm.h"
+#include "mqtt_e2e/command.h"
 #include "mqtt_e2e/session.h"
 
 #include <string.h>
@@ -357,6 +358,7 @@ int main(void)
     measure_memory(4, "session_4", "heap_4");
     measure_memory(8, "session_8", "heap_8");
     measure_memory(16, "session_16", "heap_16");
+    board_say("outbox_4", sizeof(mqtt_e2e_outbox) + MQTT_E2E_BOX_SIZE(4, 512));
     sleep_in_memory();
     save_with(1, "saved_1", "save_1");
     save_with(8, "saved_8", "save_8");

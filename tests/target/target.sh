@@ -3,7 +3,7 @@
 # What scripts/footprint-target and tests/target/constant_time share: building programs for emulated boards and running
 # them. Source it after scripts/cross.sh, in the top folder of the sources.
 #
-#     target_prepare TARGET        chooses it as cross_target does, and compiles src/, both backends and the board's code
+#     target_prepare TARGET        chooses it as cross_target does, and compiles src/, command/, both backends and the board's code
 #     target_link SOURCE BACKEND   makes $made, a program over bearssl or mbedtls
 #     target_run PROGRAM [OPTION...]   runs it in qemu, with more options of qemu; what it says goes to standard output
 
@@ -21,10 +21,13 @@ target_prepare() {
     esac
     objects=$built/target
     rm -rf "$objects"
-    mkdir -p "$objects/core" "$objects/bearssl" "$objects/mbedtls"
+    mkdir -p "$objects/core" "$objects/command" "$objects/bearssl" "$objects/mbedtls"
     while read -r file; do
         target_compile "src/$file" "$objects/core/${file%.c}.o" -DMQTT_E2E_STREAMS_MAX=16
     done <src/sources.list
+    while read -r file; do
+        target_compile "command/$file" "$objects/command/${file%.c}.o"
+    done <command/sources.list
     target_compile device/device.c "$objects/device.o"
     target_compile crypto/bearssl.c "$objects/bearssl/glue.o"
     target_compile crypto/mbedtls.c "$objects/mbedtls/glue.o"
