@@ -17,7 +17,7 @@ bool agent_audit_open(agent_state *agent)
     /* Standard error too by a stream of its own, with a buffer: a line is one write, and not one for each of its quotes. */
     int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600)
                   : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    agent->audit = fd < 0 ? NULL : fdopen(fd, "a");
+    agent->audit = fd < 0 ? NULL : fdopen(fd, "w"); /* "a" would change what others share with us */
     if (!agent->audit && path)
         cli_error("cannot write the audit log '%s': %s", path, strerror(errno));
     else if (!agent->audit)
