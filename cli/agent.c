@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "names.h"
 #include "topics.h"
 
 const char cli_agent_help[] =
@@ -52,17 +53,6 @@ static bool become_user(const char *name)
     return true;
 }
 
-static bool is_name(const char *name)
-{
-    size_t len = strlen(name);
-    if (len == 0 || len > AGENT_NAME_MAX || strcmp(name, "all") == 0)
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)name[i] <= 0x20 || name[i] == 0x7F || strchr("/+#", name[i]))
-            return false;
-    return true;
-}
-
 static int find_name(agent_state *agent, cli_options *options)
 {
     static char host[256];
@@ -73,12 +63,15 @@ static int find_name(agent_state *agent, cli_options *options)
         host[sizeof host - 1] = '\0';
         agent->name = host;
     }
-    if (!is_name(agent->name))
+    if (!cli_name_ok(agent->name))
         return cli_usage_error("agent",
                                "'%s' can't be an agent's name: up to 64 characters, no blank, '/', '+' or "
                                "'#', and not 'all'",
                                agent->name);
     options->client.name = agent->name;
+    if (options->config.announce[0] && strcmp(agent->name, options->config.name) != 0)
+        cli_warning("the key is that of the device %s: as %s the agent is not found with the fleet's key",
+                    options->config.name[0] ? options->config.name : "of another name", agent->name);
     snprintf(agent->own_topic, sizeof agent->own_topic, "command/%s", agent->name);
     int code = cli_check_topic("agent", agent->own_topic);
     return code == CLI_OK ? cli_check_wire(agent->own_topic, options->client.session.base,

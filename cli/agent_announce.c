@@ -4,6 +4,18 @@
 
 #include "agent.h"
 
+/*
+ * To who has the fleet's key, and can't open what we seal: that something comes on this topic tells him our name, and so our key. The broker
+ * is to keep it, for those who come later; how old it is does not matter, since nothing is taken from it but the name.
+ */
+static void announce_to_fleet(agent_state *agent, const char *text, size_t len)
+{
+    const char *topic = agent->run.options->config.announce;
+    mqtt_e2e_error error;
+    if (topic[0] && !mqtt_e2e_client_publish_wire(agent->run.client, topic, text, len, true, &error))
+        cli_tell(&error);
+}
+
 void agent_announce(agent_state *agent, bool here)
 {
     static const char version[] = "mqtt-e2e " MQTT_E2E_VERSION;
@@ -16,6 +28,8 @@ void agent_announce(agent_state *agent, bool here)
     snprintf(topic, sizeof topic, "device/%s", agent->name);
     if (!mqtt_e2e_client_publish(agent->run.client, topic, text, len, 0, false, NULL, &error))
         cli_tell(&error);
+    if (here)
+        announce_to_fleet(agent, text, len);
     agent->announce_at = cli_run_now() + every;
 }
 

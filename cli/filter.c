@@ -87,14 +87,17 @@ int cli_filter_start(cli_filter *filter)
     int code = filter->base_given ? cli_check_base(filter->command, filter->options.base) : CLI_OK;
     if (code != CLI_OK)
         return code;
-    if (!cli_load_key(filter->secret, &filter->config))
-        return CLI_FAILED;
+    return cli_load_key(filter->secret, &filter->config) ? cli_filter_begin(filter) : CLI_FAILED;
+}
+
+int cli_filter_begin(cli_filter *filter)
+{
     filter->options.key = filter->config.key;
     filter->options.key_len = filter->config.key_len;
     filter->options.plain_topics = filter->plain_given || filter->config.plain_topics;
     if (!filter->base_given && filter->config.base_given)
         filter->options.base = filter->config.base;
-    code = start_session(filter);
+    int code = start_session(filter);
     explicit_bzero(filter->config.key, sizeof filter->config.key);
     explicit_bzero(filter->config.password, sizeof filter->config.password);
     return code;

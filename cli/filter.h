@@ -34,6 +34,9 @@ bool cli_filter_option(cli_filter *filter, int option);
 /* Loads the key and starts the session. Returns CLI_OK, or the exit code after the error was told. */
 int cli_filter_start(cli_filter *filter);
 
+/* The same where filter->config is loaded already. */
+int cli_filter_begin(cli_filter *filter);
+
 /* Starts a new stream where the old one is used up. False: told. */
 bool cli_filter_renew(cli_filter *filter);
 

@@ -16,7 +16,8 @@ const char cli_key_help[] =
     "          whether they have the same key\n"
     "  qr      the key file's line as a QR code, on the terminal or in a picture\n"
     "  device  a key file for the device NAME alone: its key follows from this one,\n"
-    "          and tells nothing of it. Who has this key can make it again\n"
+    "          and tells nothing of it. Who has this key can make it again. NAME is\n"
+    "          added to FILE.devices, which tells 'run' and 'devices' of it\n"
     "  c       the key and what belongs to it as a C header, for firmware\n"
     "  toit    the same in the Toit language\n"
     "\n"
@@ -103,51 +104,4 @@ int cli_key_write(const cli_key_job *job, const void *data, size_t len)
         return cli_write_new(job->out, data, len, false) ? CLI_OK : CLI_FAILED;
     fwrite(data, 1, len, stdout);
     return cli_flush() ? CLI_OK : CLI_FAILED;
-}
-
-/* Whether a name may stand in a key file is for the one parser of key files to say. */
-static bool readable(const mqtt_e2e_config *config)
-{
-    char uri[8192];
-    mqtt_e2e_error error;
-    mqtt_e2e_config *again = malloc(sizeof *again);
-    size_t len = mqtt_e2e_config_uri(config, uri, sizeof uri);
-    bool fine = again && len > 0;
-    if (!fine)
-        cli_error("out of memory");
-    else if (!(fine = mqtt_e2e_config_parse(uri, len, again, &error)))
-        cli_error("the name of the device is not allowed: %s", cli_without_line(error.text));
-    explicit_bzero(uri, sizeof uri);
-    if (again)
-        mqtt_e2e_config_wipe(again);
-    free(again);
-    return fine;
-}
-
-int cli_key_device(cli_key_job *job)
-{
-    uint8_t key[32];
-    char what[300];
-    size_t len = strlen(job->name);
-    if (len >= sizeof job->config.name)
-        return cli_usage_error("key", "the name of the device is over %zu bytes long",
-                               sizeof job->config.name - 1);
-    mqtt_e2e_status status =
-        mqtt_e2e_device_key(&mqtt_e2e_openssl, job->config.key, job->config.key_len, job->name, key);
-    if (status != MQTT_E2E_OK) {
-        cli_error("cannot derive a key for the device '%s': %s", job->name, mqtt_e2e_status_text(status));
-        return CLI_FAILED;
-    }
-    memcpy(job->config.key, key, sizeof key);
-    explicit_bzero(key, sizeof key);
-    memcpy(job->config.name, job->name, len + 1);
-    if (!readable(&job->config))
-        return CLI_USAGE;
-    snprintf(what, sizeof what, "mqtt-e2e key of the device %s", job->name);
-    char *text = cli_key_text(&job->config, what);
-    int code = text ? cli_key_write(job, text, strlen(text)) : CLI_FAILED;
-    cli_forget(text);
-    if (code == CLI_OK && job->config.password[0])
-        cli_hint("the password for the broker is in it, too");
-    return code;
 }

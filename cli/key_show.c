@@ -50,6 +50,7 @@ static int show_json(const cli_key_job *job, const char *path, const cli_identit
     json_object_set_new(object, "password", json_boolean(c->password[0] != '\0'));
     json_object_set_new(object, "tls", json_boolean(c->tls));
     json_object_set_new(object, "plain_topics", json_boolean(c->plain_topics));
+    put_string(object, "announce", c->announce);
     put_string(object, "uri", uri);
     int failed = json_dumpf(object, stdout, JSON_COMPACT);
     json_decref(object);
@@ -84,6 +85,8 @@ static int show_text(const cli_key_job *job, const char *path, const cli_identit
         printf("name         %s\n", c->name);
     if (c->user[0])
         printf("user         %s%s\n", c->user, c->password[0] ? ", with a password" : "");
+    if (c->announce[0])
+        printf("announce     %s\n", c->announce);
     if (uri[0])
         printf("\n%s\n", uri);
     return cli_flush() ? CLI_OK : CLI_FAILED;

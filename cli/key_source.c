@@ -69,6 +69,7 @@ static void write_c(FILE *out, const mqtt_e2e_config *c, const cli_identity *ide
     c_define(out, "NAME", c->name);
     c_define(out, "USER", c->user);
     c_define(out, "PASSWORD", c->password);
+    c_define(out, "ANNOUNCE", c->announce);
     fprintf(out, "#define MQTT_E2E_NODE_TLS %d\n#define MQTT_E2E_NODE_PLAIN_TOPICS %d\n", c->tls,
             c->plain_topics);
     fprintf(out,
@@ -103,6 +104,7 @@ static void write_toit(FILE *out, const mqtt_e2e_config *c, const cli_identity *
     toit_constant(out, "NAME", c->name);
     toit_constant(out, "USER", c->user);
     toit_constant(out, "PASSWORD", c->password);
+    toit_constant(out, "ANNOUNCE", c->announce);
     fprintf(out, "TLS ::= %s\nPLAIN-TOPICS ::= %s\n", c->tls ? "true" : "false",
             c->plain_topics ? "true" : "false");
     fputs("HOSTS ::= [", out);

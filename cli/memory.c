@@ -80,6 +80,17 @@ void cli_memory_bound(const cli_options *options)
     set(limit);
 }
 
+/* With few streams, and no payload of the user's in its queue; TLS has its tables, and the certificates, for each connection. */
+void cli_memory_more(const mqtt_e2e_client_options *client)
+{
+    rlim_t brokers = client->host_count > 0 ? client->host_count : 1;
+    if (!limit)
+        return;
+    limit += brokers * (2 * (rlim_t)client->session.longest_packet + 2 * MIB) +
+             4 * (rlim_t)client->queue_bytes + 4 * (rlim_t)mqtt_e2e_session_size(&client->session);
+    set(limit);
+}
+
 void cli_memory_lift(size_t len)
 {
     if (limit && len >= LARGE)

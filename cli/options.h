@@ -89,6 +89,7 @@ typedef struct {
     char **words; /* what follows the options */
     size_t word_count;
     bool pass_input;
+    const char *devices; /* --devices; NULL: beside the key file. Of devices and shell, too */
 
     const char *history; /* shell: a file, or "none"; NULL = by default */
 

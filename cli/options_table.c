@@ -4,18 +4,19 @@
 
 #include "options_table.h"
 
-#define PUB     CLI_FOR_PUB
-#define SUB     CLI_FOR_SUB
-#define REQUEST CLI_FOR_REQUEST
-#define AGENT   CLI_FOR_AGENT
-#define RUN     CLI_FOR_RUN
-#define SENDERS (PUB | REQUEST)
-#define HEARERS (SUB | REQUEST)
-#define TALKERS (PUB | SUB | REQUEST)
-#define DEVICES CLI_FOR_DEVICES
-#define SHELL   CLI_FOR_SHELL
-#define REMOTE  (AGENT | RUN | DEVICES | SHELL)
-#define ALL     (TALKERS | REMOTE | CLI_FOR_DOCTOR)
+#define PUB         CLI_FOR_PUB
+#define SUB         CLI_FOR_SUB
+#define REQUEST     CLI_FOR_REQUEST
+#define AGENT       CLI_FOR_AGENT
+#define RUN         CLI_FOR_RUN
+#define SENDERS     (PUB | REQUEST)
+#define HEARERS     (SUB | REQUEST)
+#define TALKERS     (PUB | SUB | REQUEST)
+#define DEVICES     CLI_FOR_DEVICES
+#define SHELL       CLI_FOR_SHELL
+#define CONTROLLERS (RUN | DEVICES | SHELL)
+#define REMOTE      (AGENT | RUN | DEVICES | SHELL)
+#define ALL         (TALKERS | REMOTE | CLI_FOR_DOCTOR)
 
 #define AT(field)              offsetof(cli_options, field), 0, 0, NULL
 #define RANGE(field, min, max) offsetof(cli_options, field), min, max, NULL
@@ -33,6 +34,8 @@ const cli_row cli_rows[] = {
     {HEADING, ALL, 0, NULL, NULL, "Key", NONE},
     {TEXT, ALL, 'K', "secret", "FILE", "the key file (default: $MQTT_E2E_KEY_FILE, else\n"
      "~/.config/mqtt-e2e/key); - is standard input", AT(secret)},
+    {TEXT, CONTROLLERS, 0, "devices", "FILE", "names of devices that have keys of their own (default: the\n"
+     "key file's name and .devices); or: none", AT(devices)},
 
     {HEADING, TALKERS, 0, NULL, NULL, "Messages", NONE},
     {LIST, SENDERS, 't', "topic", "TOPIC", "where to publish", AT(topics)},

@@ -80,6 +80,15 @@ void roster_answered(roster *list, const uint8_t *stream, const mqtt_e2e_bytes *
         copy(device->name, ROSTER_NAME_MAX, text, len - tail);
 }
 
+void roster_owns_key(roster *list, const uint8_t *stream, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (memcmp(list->devices[i].stream, stream, sizeof list->devices[i].stream) == 0) {
+            copy(list->devices[i].name, ROSTER_NAME_MAX, name, strlen(name));
+            list->devices[i].own_key = true;
+        }
+}
+
 /* ---- Looking ------------------------------------------------------------------------------------ */
 
 const roster_device *roster_of_stream(const roster *list, const uint8_t *stream)

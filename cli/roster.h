@@ -22,6 +22,7 @@ typedef struct {
     int64_t trip_us;                      /* of its last answer to a ping; -1: none yet */
     int64_t answered_at;                  /* cli_run_now then; 0 */
     bool gone;                            /* it said goodbye */
+    bool own_key; /* heard with its own key; then the name is that of the key, whatever it says */
 } roster_device;
 
 /* All zeros at first. */
@@ -37,6 +38,9 @@ void roster_announced(roster *list, const mqtt_e2e_message *message);
 
 /* A device, of that stream, has answered a ping with that text; round trip in microseconds. */
 void roster_answered(roster *list, const uint8_t *stream, const mqtt_e2e_bytes *answer, int64_t trip_us);
+
+/* After either of these: it came with the key that is of the device `name` alone. */
+void roster_owns_key(roster *list, const uint8_t *stream, const char *name);
 
 /* The one of that name that was heard last, and of that stream; NULL: none. */
 const roster_device *roster_find(const roster *list, const char *name);

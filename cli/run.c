@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "run.h"
+#include "fleet.h"
 
 /* ---- Time and signals --------------------------------------------------------------------------- */
 
@@ -185,6 +185,8 @@ static void on_debug(mqtt_e2e_client *client, const char *text, void *context)
 static void on_refused(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, void *context)
 {
     cli_run *run = context;
+    if (run->fleet && cli_fleet_heard(run->fleet, delivery))
+        return;
     if (run->refused)
         run->refused(run, delivery);
     if (run->options->debug)

@@ -30,6 +30,7 @@ typedef struct {
     int code;         /* exit code, once over */
     void (*refused)(void *run,
                     const mqtt_e2e_delivery *delivery); /* set before the start: told, too; or NULL */
+    struct cli_fleet *fleet;                            /* fleet.h; NULL: no other client is needed */
     int64_t connected_at;                               /* for the first time, by cli_run_now; 0 = not yet */
 } cli_run;
 
@@ -74,6 +75,9 @@ mqtt_e2e_client *cli_state_client(cli_options *options, mqtt_e2e_error *error);
 
 /* From now on this process has no more memory than a client of these options needs: a broker can't make it take more. */
 void cli_memory_bound(const cli_options *options);
+
+/* And what one more needs. */
+void cli_memory_more(const mqtt_e2e_client_options *client);
 
 /* Around the printing of a payload of `len` bytes, which may need a multiple of that; nothing is received meanwhile. */
 void cli_memory_lift(size_t len);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "private.h"
+#include "../src/names.h"
 
 /* ---- Topics -------------------------------------------------------------------------------------- */
 
@@ -119,6 +120,42 @@ static bool take(mqtt_e2e_client *client, const e2e_outgoing *draft, uint64_t *t
     e2e_queue_append(&client->queue, entry);
     e2e_client_pump(client);
     return true;
+}
+
+/* Not in the cache of those that are hidden. NULL: *error says why. */
+static e2e_topic *wire_topic(const char *wire, mqtt_e2e_error *error)
+{
+    size_t len = strlen(wire);
+    mqtt_e2e_topic made = {wire, wire, (uint16_t)len, (uint16_t)len};
+    e2e_topic *topic;
+
+    if (len > MQTT_E2E_TOPIC_MAX || !e2e_names_topic_ok(wire, len) || wire[0] == '~') {
+        e2e_error_topic(error, wire);
+        return NULL;
+    }
+    topic = e2e_topics_make(&made);
+    if (topic == NULL)
+        e2e_error_memory(error);
+    return topic;
+}
+
+/* Of QoS 0 alone: the spool keeps names of topics, to be hidden. */
+bool mqtt_e2e_client_publish_wire(mqtt_e2e_client *client, const char *wire, const void *payload, size_t len,
+                                  bool retain, mqtt_e2e_error *error)
+{
+    e2e_outgoing draft = {
+        .kind = retain ? MQTT_E2E_LASTING : MQTT_E2E_MESSAGE, .payload = payload, .len = len};
+    uint64_t ticket;
+    bool fine;
+
+    if (!e2e_client_check(client, 0, len, error))
+        return false;
+    draft.topic = wire_topic(wire, error);
+    if (draft.topic == NULL)
+        return false;
+    fine = take(client, &draft, &ticket, error);
+    e2e_topics_release(draft.topic);
+    return fine;
 }
 
 bool mqtt_e2e_client_publish(mqtt_e2e_client *client, const char *name, const void *payload, size_t len,

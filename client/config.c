@@ -300,6 +300,8 @@ static void put_queries(writer *w, const mqtt_e2e_config *config)
         put_query(w, &sign, "password=", config->password);
     if (config->plain_topics)
         put_query(w, &sign, "plain=", "1");
+    if (config->announce[0])
+        put_query(w, &sign, "announce=", config->announce);
 }
 
 size_t mqtt_e2e_config_uri(const mqtt_e2e_config *config, char *out, size_t size)

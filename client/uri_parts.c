@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "../src/names.h"
+
 /* ---- Hosts --------------------------------------------------------------------------------------- */
 
 static bool all_of(const char *text, size_t len, const char *extra)
@@ -100,9 +102,9 @@ bool e2e_uri_hosts(const char *text, size_t len, mqtt_e2e_config *config, mqtt_e
 
 /* ---- Query --------------------------------------------------------------------------------------- */
 
-typedef enum { BASE, NAME, TLS, USER, PASSWORD, PLAIN, KEYS } key;
+typedef enum { BASE, NAME, TLS, USER, PASSWORD, PLAIN, ANNOUNCE, KEYS } key;
 
-static const char *const keys[KEYS] = {"base", "name", "tls", "user", "password", "plain"};
+static const char *const keys[KEYS] = {"base", "name", "tls", "user", "password", "plain", "announce"};
 
 static key find_key(const char *text, size_t len)
 {
@@ -117,9 +119,10 @@ static bool unknown_key(const char *text, size_t len, bool password_seen, mqtt_e
 {
     if (password_seen || len > 32 || !all_of(text, len, "-._"))
         return e2e_error_set(
-            error, "an '&' in a value is written %26; the keys are base, name, tls, user, password, plain",
+            error,
+            "an '&' in a value is written %26; the keys are base, name, tls, user, password, plain, announce",
             "an unknown key in the query");
-    return e2e_error_set(error, "the keys are base, name, tls, user, password, plain",
+    return e2e_error_set(error, "the keys are base, name, tls, user, password, plain, announce",
                          "unknown key '%.*s' in the query", (int)len, text);
 }
 
@@ -139,13 +142,24 @@ static bool has_control(const char *text)
     return false;
 }
 
-static bool parse_text(const char *name, const char *text, size_t len, char out[256], mqtt_e2e_error *error)
+static bool parse_text(const char *name, const char *text, size_t len, char *out, size_t size,
+                       mqtt_e2e_error *error)
 {
     if (len == 0)
         return e2e_error_set(error, "leave it out", "%s has no value", name);
-    if (!e2e_uri_decode(name, text, len, out, 256, error))
+    if (!e2e_uri_decode(name, text, len, out, size, error))
         return false;
     return !has_control(out) || e2e_error_set(error, "", "a control character in the %s", name);
+}
+
+static bool parse_announce(const char *text, size_t len, mqtt_e2e_config *config, mqtt_e2e_error *error)
+{
+    char *topic = config->announce;
+    if (!parse_text("announce", text, len, topic, sizeof config->announce, error))
+        return false;
+    return (topic[0] != '~' && e2e_names_topic_ok(topic, strlen(topic))) ||
+           e2e_error_set(error, "'mqtt-e2e key device' writes it",
+                         "announce is no topic to publish to: it has a wildcard, or starts with '~'");
 }
 
 /* Only the empty base, which the path can't say: a slash alone is no base. */
@@ -170,11 +184,13 @@ static bool set(key k, const char *text, size_t len, mqtt_e2e_config *config, mq
     case PLAIN:
         return parse_flag("plain", text, len, &config->plain_topics, error);
     case NAME:
-        return parse_text("name", text, len, config->name, error);
+        return parse_text("name", text, len, config->name, sizeof config->name, error);
     case USER:
-        return parse_text("user", text, len, config->user, error);
+        return parse_text("user", text, len, config->user, sizeof config->user, error);
+    case ANNOUNCE:
+        return parse_announce(text, len, config, error);
     default:
-        return parse_text("password", text, len, config->password, error);
+        return parse_text("password", text, len, config->password, sizeof config->password, error);
     }
 }
 

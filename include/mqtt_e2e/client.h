@@ -84,7 +84,7 @@ static inline uint16_t mqtt_e2e_host_port(const mqtt_e2e_host *host, bool tls)
     return host->port != 0 ? host->port : web ? (tls ? 443 : 80) : tls ? 8883 : 1883;
 }
 
-/* What one line `mqtt-e2e://KEY@host:port,.../base?name=...&tls=1&user=...&password=...&plain=1` sets up. */
+/* What one line `mqtt-e2e://KEY@host:port,.../base?name=...&tls=1&user=...&password=...&plain=1&announce=...` sets up. */
 typedef struct {
     uint8_t key[32];
     size_t key_len; /* 16 or 32 */
@@ -97,6 +97,8 @@ typedef struct {
     char password[256];
     bool tls;
     bool plain_topics;
+    char announce
+        [512]; /* of a device with a key of its own: the wire topic on which who has the fleet's key hears of it (§7); "" = none */
     bool others_can_read; /* the file's mode lets group or others read it: warn */
 } mqtt_e2e_config;
 
@@ -257,6 +259,11 @@ void mqtt_e2e_client_free(mqtt_e2e_client *client);
  * in on_published. False: the queue is full, the topic is bad, or the payload too long; nothing was queued. */
 bool mqtt_e2e_client_publish(mqtt_e2e_client *client, const char *topic, const void *payload, size_t len,
                              int qos, bool retain, uint64_t *ticket, mqtt_e2e_error *error);
+
+/* Queues a message of QoS 0 for a wire topic that is taken as it is, whatever our base: an announcement topic (§7). Sealed and bound to its
+ * topic as any other is; opened by a session of the same key that has plain topics and the empty base. */
+bool mqtt_e2e_client_publish_wire(mqtt_e2e_client *client, const char *wire_topic, const void *payload,
+                                  size_t len, bool retain, mqtt_e2e_error *error);
 
 /* Calls back for every accepted message on a topic that the filter matches, once for each matching
  * subscription. Also after every reconnect. Subscribing again to the same filter replaces the callback. */

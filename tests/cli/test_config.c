@@ -90,6 +90,9 @@ static const struct good {
     {TEXT(URI "?user=u&password=a=b/c?d@e+f"), URI "?user=u&password=a%3Db%2Fc%3Fd%40e%2Bf"},
     {TEXT(URI "?name=K%C3%BCche"), NULL},
     {TEXT(URI "?name=" LONG), NULL},
+    {TEXT(URI "@h?name=n&announce=Jwc9CVP_3PlK/a-b/c"), URI "@h?name=n&announce=Jwc9CVP_3PlK%2Fa-b%2Fc"},
+    {TEXT(URI "?announce=a%26b"), NULL},
+    {TEXT(URI "?announce=" LONG LONG), NULL},
 };
 
 static void parses_good_forms(void **state)
@@ -125,7 +128,7 @@ static void sets_every_field(void **state)
     (void)state;
     mqtt_e2e_config c =
         parsed(URI "@one:1,[2001:db8::1]:65535,[fe80::1%25eth0],last/ba%2Fse/x?name=n%26m&tls=1&user=%C3%BC"
-                   "&password=p%20w&plain=1");
+                   "&password=p%20w&plain=1&announce=b%2f%C3%BC/x");
     for (uint8_t i = 0; i < 16; i++)
         assert_int_equal(c.key[i], i);
     assert_int_equal(c.key_len, 16);
@@ -301,6 +304,17 @@ static const struct bad {
      "line 1: a percent sign in the password is not followed by two hex digits"},
     {TEXT(URI "?user=u&password=hunter2%7F"), "line 1: a control character in the password"},
     {TEXT(URI "?password=hunter2"), "line 1: a password without a user"},
+    {TEXT(URI "?announce="), "line 1: announce has no value"},
+    {TEXT(URI "?announce=a&announce=a"), "line 1: announce is given twice in the query"},
+    {TEXT(URI "?announce=a/%23"),
+     "line 1: announce is no topic to publish to: it has a wildcard, or starts with '~'"},
+    {TEXT(URI "?announce=a/+/b"),
+     "line 1: announce is no topic to publish to: it has a wildcard, or starts with '~'"},
+    {TEXT(URI "?announce=~time"),
+     "line 1: announce is no topic to publish to: it has a wildcard, or starts with '~'"},
+    {TEXT(URI "?announce=a%00b"), "line 1: the announce is not UTF-8, or holds a NUL"},
+    {TEXT(URI "?announce=a%0Ab"), "line 1: a control character in the announce"},
+    {TEXT(URI "?announce=" LONG LONG "xx"), "line 1: the announce is over 511 bytes long"},
 };
 
 static bool all_zero(const void *memory, size_t len)
