@@ -212,7 +212,8 @@ bool cli_fleet_heard(cli_fleet *fleet, const mqtt_e2e_delivery *delivery)
         return false;
     memcpy(name, (const char *)topic->data + before, topic->len - before);
     name[topic->len - before] = '\0';
-    if (!cli_name_ok(name) || cli_names_lost(&fleet->names, name))
+    if (!cli_name_ok(name) || (fleet->only && strcmp(name, fleet->only) != 0) ||
+        cli_names_lost(&fleet->names, name))
         return false;
     fleet->heard++;
     if (cli_fleet_find(fleet, name))

@@ -34,7 +34,8 @@ struct cli_fleet {
     const cli_options *options;
     cli_run *run; /* NULL: not started */
     cli_names names;
-    bool off; /* no device has a key of its own: --devices none */
+    bool off;         /* no device has a key of its own: --devices none; or the key is such a one */
+    const char *only; /* only this one is of interest; NULL: all */
     cli_fleet_device devices[CLI_FLEET_MAX];
     size_t count;
     char waiting[CLI_FLEET_MAX][CLI_NAME_MAX + 1]; /* heard of, to be opened */

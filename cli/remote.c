@@ -95,7 +95,7 @@ static void stop(remote_state *remote, int number)
 
 static void tell_unanswered(const remote_state *remote, double seconds)
 {
-    uint64_t refused = cli_count_refused(remote->run.client);
+    uint64_t refused = cli_fleet_refused(&remote->fleet);
     char brokers[512];
     const char *who = remote->all ? "any device" : remote->calls[0].device;
     if (!remote->run.was_connected) {
@@ -108,6 +108,10 @@ static void tell_unanswered(const remote_state *remote, double seconds)
     if (refused && !remote->run.options->debug)
         cli_hint("%llu %s refused; -d tells why", (unsigned long long)refused,
                  refused == 1 ? "packet was" : "packets were");
+    else if (remote->own_key)
+        cli_hint("it was asked with a key of its own, as it is named in the file of those that have one; "
+                 "--devices none "
+                 "asks with the key file's");
     else
         cli_hint("does an agent with the same key run there, and is its clock right?");
 }
@@ -207,8 +211,6 @@ static void open_input(remote_state *remote)
     const cli_options *options = remote->run.options;
     bool key_there = options->secret && strcmp(options->secret, "-") == 0;
     remote->input_open = !remote->all && !key_there && (options->pass_input || !isatty(STDIN_FILENO));
-    if (!remote->input_open)
-        remote_call_input(&remote->calls[0], NULL, 0);
 }
 
 static void read_input(remote_state *remote)
@@ -237,6 +239,17 @@ static nfds_t want_output(const remote_state *remote, struct pollfd *wanted)
     return 1;
 }
 
+/* A device was asked with two keys: it has that with which it answers. */
+static void choose(remote_state *remote)
+{
+    if (remote->all || remote->count < 2 || count_answers(remote) == 0)
+        return;
+    size_t first = remote->calls[0].count ? 0 : 1;
+    remote_call_free(&remote->calls[1 - first]);
+    remote->calls += first;
+    remote->count = 1;
+}
+
 static void go_on(remote_state *remote)
 {
     struct pollfd fds[2];
@@ -245,7 +258,7 @@ static void go_on(remote_state *remote)
     if (input)
         fds[count++] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
     count += want_output(remote, fds + count);
-    if (!cli_run_step(&remote->run, fds, count, cli_run_until(next_time(remote))))
+    if (!cli_fleet_step(&remote->fleet, fds, count, cli_run_until(next_time(remote))))
         return;
     if (remote->run.interrupted) {
         remote->run.interrupted = false; /* the loop goes on: the command is to be stopped first */
@@ -255,20 +268,43 @@ static void go_on(remote_state *remote)
         read_input(remote);
     for (size_t i = 0; i < remote->count; i++)
         remote_call_turn(&remote->calls[i]);
+    choose(remote);
     check_time(remote);
 }
 
-static void ask(remote_state *remote, const cli_options *options)
+static void ask(remote_state *remote, mqtt_e2e_client *client, const char *key_name)
 {
+    const cli_options *options = remote->run.options;
     size_t skip = remote->all ? 0 : 1;
-    for (size_t i = 0; i < remote->count; i++) {
-        remote->calls[i] =
-            (remote_call){.client = remote->run.client, .sink = &remote_output, .owner = remote};
-        if (!remote_call_make(&remote->calls[i], remote->all ? NULL : options->words[0],
-                              (const char *const *)(options->words + skip), options->word_count - skip))
-            cli_run_end(&remote->run, CLI_FAILED);
-    }
+    remote_call *call = &remote->calls[remote->count++];
+    *call = (remote_call){.client = client, .sink = &remote_output, .owner = remote, .key_name = key_name};
+    if (!remote_call_make(call, remote->all ? NULL : options->words[0],
+                          (const char *const *)(options->words + skip), options->word_count - skip))
+        cli_run_end(&remote->run, CLI_FAILED);
+    else if (!remote->input_open)
+        remote_call_input(call, NULL, 0);
+}
+
+/* A device that has a key of its own. One that answered already is the one. */
+static void on_open(cli_fleet_device *device, void *context)
+{
+    remote_state *remote = context;
+    if (remote->all || (remote->count == 1 && remote->calls[0].count == 0))
+        ask(remote, device->client, device->name);
+}
+
+/* The file says which key a device has. Of one that it does not name we may hear, while it is asked with the key that is here. */
+static void ask_all(remote_state *remote)
+{
+    char filter[REMOTE_NAME_MAX + 16];
+    mqtt_e2e_error error;
     open_input(remote);
+    snprintf(filter, sizeof filter, "device/%s", remote->all ? "+" : remote->fleet.only);
+    if (!remote->fleet.off && !mqtt_e2e_client_subscribe(remote->run.client, filter, 0, NULL, NULL, &error))
+        cli_tell(&error);
+    ask(remote, remote->run.client, NULL);
+    if (remote->all)
+        cli_fleet_open_all(&remote->fleet);
 }
 
 static int check_device(const remote_state *remote, const cli_options *options)
@@ -286,34 +322,54 @@ static int check_device(const remote_state *remote, const cli_options *options)
     return cli_check_topic("run", topic);
 }
 
-static int run(remote_state *remote, cli_options *options)
+/* Which key, and what is heard of others. */
+static bool prepare(remote_state *remote, cli_options *options)
 {
-    static remote_call call;
-    remote->run.options = options;
-    remote->all = options->all_replies;
-    remote->calls = &call;
-    remote->count = 1;
-    int code = check_device(remote, options);
-    if (code != CLI_OK)
-        return code;
+    const char *device = remote->all ? NULL : options->words[0];
+    cli_fleet *fleet = &remote->fleet;
+    fleet->on_open = on_open;
+    fleet->context = remote;
+    fleet->only = device;
+    if (!cli_fleet_names(fleet, options))
+        return false;
+    if (device && cli_fleet_knows(fleet, device)) {
+        fleet->off = remote->own_key = true;
+        if (!cli_fleet_become(options, device))
+            return false;
+    }
     options->client.on_asked = on_asked;
     options->client.on_published = on_published;
     options->client.session.floor_given = true; /* see request.c */
     options->client.session.floor_ms = 0;
     options->client.session.longest_packet = 128 * 1024;
-    if (cli_run_start(&remote->run, options, CLI_ONCE_CONNECTED)) {
-        ask(remote, options);
+    return cli_run_start(&remote->run, options, CLI_ONCE_CONNECTED) && cli_fleet_start(fleet, &remote->run);
+}
+
+static int run(remote_state *remote, cli_options *options)
+{
+    static remote_call calls[1 + CLI_FLEET_MAX];
+    remote->run.options = options;
+    remote->run.code = CLI_FAILED;
+    remote->all = options->all_replies;
+    remote->calls = calls;
+    int code = check_device(remote, options);
+    if (code != CLI_OK)
+        return code;
+    if (prepare(remote, options)) {
+        ask_all(remote);
         while (!remote->run.over)
             go_on(remote);
         if (remote->all)
             tell_summary(remote);
         if (options->debug)
-            cli_tell_counts(remote->run.client);
+            cli_fleet_tell_counts(&remote->fleet);
         if (remote->run.was_connected)
             mqtt_e2e_client_drain(remote->run.client, 1000);
+        cli_fleet_drain(&remote->fleet, 1000);
     }
     for (size_t i = 0; i < remote->count; i++)
         remote_call_free(&remote->calls[i]);
+    cli_fleet_end(&remote->fleet);
     return cli_run_stop(&remote->run);
 }
 

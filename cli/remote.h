@@ -8,7 +8,7 @@
  */
 #include <mqtt_e2e/command.h>
 
-#include "run.h"
+#include "fleet.h"
 
 enum {
     REMOTE_NAME_MAX = 64,
@@ -53,6 +53,7 @@ struct remote_call {
     const remote_sink *sink;
     void *owner;                      /* the sink's */
     char device[REMOTE_NAME_MAX + 1]; /* "": all */
+    const char *key_name; /* whose key the client has: whatever answers is that device; NULL: any may be */
     char topic[REMOTE_NAME_MAX + 16];
     mqtt_e2e_id id; /* of the packet that it went out in, once */
     bool sent;
@@ -135,10 +136,13 @@ bool remote_answer_last_lines(const remote_call *call, remote_answer *answer, re
 /* ---- remote_output.c: the sink of `run` ---------------------------------------------------------- */
 
 typedef struct {
-    cli_run run;        /* first: the context of the callbacks */
-    remote_call *calls; /* one to a device, or those to all: one for each client */
+    cli_run run; /* first: the context of the callbacks */
+    cli_fleet fleet;
+    remote_call *
+        calls; /* to all: one for each client. To a device: one, or two as long as we don't know which key it has */
     size_t count;
     bool all, input_open;
+    bool own_key; /* the key is the device's own, by the file */
     bool timed_out;
     int stop_signal; /* 0: none */
 } remote_state;

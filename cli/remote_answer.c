@@ -180,6 +180,8 @@ static remote_answer *find(remote_call *call, const mqtt_e2e_message *message)
     memset(answer, 0, sizeof *answer);
     memcpy(answer->stream, message->id.stream, sizeof answer->stream);
     answer->command = message->request;
+    if (call->key_name)
+        snprintf(answer->name, sizeof answer->name, "%s", call->key_name);
     call->new_at = cli_run_now();
     return answer;
 }
@@ -202,7 +204,8 @@ static void learn_name(remote_call *call, remote_answer *answer, const mqtt_e2e_
 {
     if (answer->known || !remote_is_name(name->data, name->len))
         return;
-    memcpy(answer->name, name->data, name->len);
+    if (!call->key_name)
+        memcpy(answer->name, name->data, name->len);
     answer->known = true;
     if (!*call->device)
         say(call, answer, MQTT_E2E_INPUT_ENDS, 0);
