@@ -301,6 +301,41 @@ static void test_plain_topics(void **state)
     test_plain_free(&spy);
 }
 
+/* Goal: on a wire topic that is given as it is goes a packet of the key's, bound to that topic; and no topic that can't be one. */
+static void test_wire_topics(void **state)
+{
+    mqtt_e2e_error error;
+
+    (void)state;
+    test_plain_connect(&spy, broker.port, "#");
+    test_node_free(&b);
+    test_node_init(&b, broker.port);
+    b.options.session.plain_topics = true;
+    b.options.session.base = "";
+    test_node_start(&b);
+    test_node_subscribe(&b, "fleet/#", 0);
+    assert_true(mqtt_e2e_client_publish_wire(a.client, "fleet/x", "here", 4, false, &error));
+    RUN_UNTIL(b.count == 1 && spy.count == 1);
+    assert_string_equal(spy.topic, "fleet/x");
+    assert_int_equal(spy.len, MQTT_E2E_SEALED_SIZE(4, 50));
+    assert_false(spy.retain);
+    assert_string_equal(test_node_last(&b)->payload, "here");
+    assert_true(mqtt_e2e_client_publish_wire(a.client, "elsewhere", "here", 4, false, &error));
+    RUN_UNTIL(spy.count == 2);
+    test_plain_publish(&spy, "fleet/y", spy.payload, spy.len); /* moved */
+    RUN_UNTIL(b.refused[MQTT_E2E_FORGED] == 1);
+    assert_int_equal(b.count, 1);
+    assert_true(mqtt_e2e_client_publish_wire(a.client, "fleet/x", "again", 5, true, &error));
+    RUN_UNTIL(b.count == 2);
+    assert_int_equal(test_node_last(&b)->kind, MQTT_E2E_LASTING);
+    assert_int_equal(b.refused[MQTT_E2E_STALE], 0);
+    assert_false(mqtt_e2e_client_publish_wire(a.client, "", "x", 1, false, &error));
+    assert_false(mqtt_e2e_client_publish_wire(a.client, "~time", "x", 1, false, &error));
+    assert_false(mqtt_e2e_client_publish_wire(a.client, "fleet/+", "x", 1, false, &error));
+    assert_non_null(strstr(error.text, "fleet/+"));
+    test_plain_free(&spy);
+}
+
 /* Goal: many messages arrive complete, over more topics than one. */
 static void test_many(void **state)
 {
@@ -339,6 +374,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_longest_packet, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_plain_topics, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_wire_topics, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
     };
 
