@@ -124,7 +124,8 @@ static int by_name(const void *a, const void *b)
 static bool is_former(const roster *list, const roster_device *device)
 {
     const roster_device *newest = *device->name ? roster_find(list, device->name) : device;
-    return newest != device && newest->answered_at - device->answered_at > 1000;
+    return newest != device && newest->own_key == device->own_key &&
+           newest->answered_at - device->answered_at > 1000;
 }
 
 void roster_sort(roster *list)
