@@ -94,6 +94,8 @@ static void on_refused(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliver
 {
     const cli_fleet_device *device = context;
     const cli_options *options = device->fleet->options;
+    if (device->fleet->run->refused)
+        device->fleet->run->refused(device->fleet->run, delivery);
     if (options->debug)
         cli_tell_refused(client, delivery, options->client.session.clock_skew_ms);
 }
@@ -263,6 +265,12 @@ bool cli_fleet_start(cli_fleet *fleet, cli_run *run)
     return true;
 }
 
+void cli_fleet_loop(cli_fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->count; i++)
+        mqtt_e2e_client_loop(fleet->devices[i].client);
+}
+
 bool cli_fleet_step(cli_fleet *fleet, struct pollfd *more, nfds_t count, int64_t timeout_ms)
 {
     struct pollfd fds[CLI_RUN_MORE];
@@ -279,10 +287,10 @@ bool cli_fleet_step(cli_fleet *fleet, struct pollfd *more, nfds_t count, int64_t
     bool goes_on = cli_run_step(fleet->run, fds, count + 1, timeout_ms);
     if (count)
         memcpy(more, fds, count * sizeof *more);
-    for (size_t i = 0; i < fleet->count && !fleet->run->interrupted && goes_on; i++)
-        mqtt_e2e_client_loop(fleet->devices[i].client);
-    if (goes_on)
+    if (goes_on && !fleet->run->interrupted) {
+        cli_fleet_loop(fleet);
         open_heard(fleet);
+    }
     return !fleet->run->over;
 }
 

@@ -73,6 +73,9 @@ cli_fleet_device *cli_fleet_find(cli_fleet *fleet, const char *name);
 /* As cli_run_step, for all clients (one place less for `more`); makes those for devices that were heard of. */
 bool cli_fleet_step(cli_fleet *fleet, struct pollfd *more, nfds_t count, int64_t timeout_ms);
 
+/* What is due at once, without waiting: where run->client is looked after in another way. */
+void cli_fleet_loop(cli_fleet *fleet);
+
 /* A packet that run->client refused (run.c calls this). True: it is a device's with a key of its own, that says it is there; there is
  * nothing wrong with it. */
 bool cli_fleet_heard(cli_fleet *fleet, const mqtt_e2e_delivery *delivery);

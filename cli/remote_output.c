@@ -181,12 +181,21 @@ static bool piece(remote_call *call, remote_answer *answer, const mqtt_e2e_part 
     return put_whole(remote_output_descriptor(call, part->type), &part->data);
 }
 
+/* Most say who they are; who has a key of its own is held to that, where all were asked. */
+static bool put_name(const remote_call *call, const char *text, size_t len)
+{
+    const char *name = *call->device || !call->key_name ? "" : call->key_name;
+    size_t n = strlen(name);
+    return n == 0 || (len > n && memcmp(text, name, n) == 0 && text[n] == ':') ||
+           (put(STDOUT_FILENO, name, n) && put(STDOUT_FILENO, ": ", 2));
+}
+
 static bool plain(remote_call *call, remote_answer *answer, const mqtt_e2e_bytes *text)
 {
     const char *data = text->data;
     if (options_of(call)->json)
         return put_json_data(call, answer, "answer", text);
-    return put(STDOUT_FILENO, data, text->len) &&
+    return put_name(call, data, text->len) && put(STDOUT_FILENO, data, text->len) &&
            ((text->len > 0 && data[text->len - 1] == '\n') || put(STDOUT_FILENO, "\n", 1));
 }
 

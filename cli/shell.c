@@ -52,7 +52,7 @@ bool shell_turn(shell_state *shell, bool input, int64_t when)
     int64_t next = shell_calls_when(shell);
     if (next < when)
         when = next;
-    if (!cli_run_step(&shell->run, &in, input ? 1 : 0, when == INT64_MAX ? -1 : cli_run_until(when)))
+    if (!cli_fleet_step(&shell->fleet, &in, input ? 1 : 0, when == INT64_MAX ? -1 : cli_run_until(when)))
         shell->over = true;
     if (shell->run.interrupted)
         on_interrupt(shell);
@@ -107,7 +107,8 @@ static void wait_for_ends(shell_state *shell)
         cli_note("%s: '%s' %s", *call->call.device ? call->call.device : "all", call->typed,
                  call->call.count ? "goes on there" : "has no answer yet");
     while (shell->run.interrupted && shell_calls_open(shell) > 0 && cli_run_now() < until) {
-        mqtt_e2e_client_wait(shell->run.client, 50);
+        mqtt_e2e_client_wait(shell->run.client, shell->fleet.count ? 10 : 50);
+        cli_fleet_loop(&shell->fleet);
         shell_calls_turn(shell);
     }
 }
@@ -136,8 +137,9 @@ static int run(shell_state *shell, cli_options *options)
     options->client.session.floor_given = true; /* see request.c */
     options->client.session.floor_ms = 0;
     options->client.session.longest_packet = 128 * 1024;
-    if (cli_run_start(&shell->run, options, CLI_ONCE_CONNECTED) && shell_devices_open(shell) &&
-        (!shell->editing || shell_edit_open(shell))) {
+    shell->run.code = CLI_FAILED;
+    if (cli_fleet_names(&shell->fleet, options) && cli_run_start(&shell->run, options, CLI_ONCE_CONNECTED) &&
+        shell_devices_open(shell) && (!shell->editing || shell_edit_open(shell))) {
         if (shell->editing)
             edit(shell);
         else
@@ -145,13 +147,15 @@ static int run(shell_state *shell, cli_options *options)
         wait_for_ends(shell);
         if (shell->run.was_connected)
             mqtt_e2e_client_drain(shell->run.client, 1000);
+        cli_fleet_drain(&shell->fleet, 1000);
         cli_run_end(&shell->run, shell->editing && !shell->run.interrupted ? CLI_OK : shell->code);
     }
     shell_edit_close();
     while (!TAILQ_EMPTY(&shell->calls))
         shell_call_free(TAILQ_FIRST(&shell->calls));
-    if (options->debug)
-        cli_tell_counts(shell->run.client);
+    if (options->debug && shell->fleet.run)
+        cli_fleet_tell_counts(&shell->fleet);
+    cli_fleet_end(&shell->fleet);
     shell_devices_free(shell);
     return cli_run_stop(&shell->run);
 }

@@ -28,6 +28,7 @@ typedef struct shell_call {
     bool aside;     /* not typed: asked for by the shell itself */
     bool told;      /* that there is no answer */
     bool list;      /* of a ping of all: list the devices then */
+    unsigned batch; /* those of one number came of one line; 0: it came alone */
 } shell_call;
 
 typedef TAILQ_HEAD(shell_calls, shell_call) shell_calls;
@@ -56,8 +57,12 @@ struct shell_state {
     bool over;                     /* quit */
     bool asking,
         listing; /* all are to be asked for a ping once we hear what they announce; and listed then */
-    bool greeted;
-    int64_t started;
+    bool asked, greeted;
+    int64_t started, heard_from; /* since when we hear of devices, by cli_run_now; 0: not yet */
+
+    cli_fleet fleet;
+    unsigned batches;
+    bool batch_failed; /* one of the last batch did */
 
     roster heard;
     shell_refusal refusals[SHELL_REFUSALS];
@@ -78,11 +83,13 @@ const char *shell_own_command(size_t i);
 
 /* ---- shell_call.c: commands and their answers ------------------------------------------------------ */
 
-/* Gives a command to a device, or (NULL) to all. False: told. */
+/* Gives a command to a device, or (NULL) to all: then each that has a key of its own gets it, too. False: told. */
 bool shell_call_start(shell_state *shell, const char *device, const char *const *words, size_t count);
 /* The same for one that the shell asks for itself. NULL: not possible now. */
 shell_call *shell_call_aside(shell_state *shell, const char *device, const char *word,
                              const remote_sink *sink);
+/* And a ping of all that have the key of a device, which is that one: it announces itself then. */
+void shell_call_ping(shell_state *shell, const cli_fleet_device *own, const remote_sink *sink);
 void shell_call_free(shell_call *call);
 /* How many commands that were typed have not ended. */
 size_t shell_calls_open(const shell_state *shell);
@@ -106,6 +113,8 @@ const char *shell_span(int64_t ms, char out[32]);
 
 bool shell_devices_open(shell_state *shell); /* false: told */
 void shell_devices_free(shell_state *shell);
+/* Right after the start: waits until those are heard of that have keys of their own, if a broker is connected. */
+void shell_devices_settle(shell_state *shell);
 /* Asks all for a ping, now or when that is possible, and lists who is there. */
 void shell_devices_ask(shell_state *shell, bool list);
 void shell_devices_turn(shell_state *shell);

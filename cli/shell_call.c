@@ -8,8 +8,16 @@
 
 /* ---- Beginnings and ends ------------------------------------------------------------------------ */
 
-static shell_call *make(shell_state *shell, const char *device, const char *const *words, size_t count,
-                        const remote_sink *sink)
+/* The device, if it has a key of its own; else NULL. */
+static const cli_fleet_device *find_own(shell_state *shell, const char *device)
+{
+    const cli_fleet_device *own = device ? cli_fleet_find(&shell->fleet, device) : NULL;
+    return !own && device && cli_fleet_knows(&shell->fleet, device) ? cli_fleet_open(&shell->fleet, device)
+                                                                    : own;
+}
+
+static shell_call *make(shell_state *shell, const cli_fleet_device *own, const char *device,
+                        const char *const *words, size_t count, const remote_sink *sink)
 {
     shell_call *call = shell->call_count < SHELL_CALLS_MAX ? calloc(1, sizeof *call) : NULL;
     if (!call) {
@@ -17,7 +25,8 @@ static shell_call *make(shell_state *shell, const char *device, const char *cons
         return NULL;
     }
     call->shell = shell;
-    call->call.client = shell->run.client;
+    call->call.client = own ? own->client : shell->run.client;
+    call->call.key_name = own ? own->name : NULL;
     call->call.sink = sink;
     call->call.owner = call;
     TAILQ_INSERT_TAIL(&shell->calls, call, link);
@@ -41,23 +50,49 @@ void shell_call_free(shell_call *call)
 shell_call *shell_call_aside(shell_state *shell, const char *device, const char *word,
                              const remote_sink *sink)
 {
-    shell_call *call = make(shell, device, &word, 1, sink);
+    shell_call *call = make(shell, find_own(shell, device), device, &word, 1, sink);
     if (call)
         call->aside = true;
     return call;
 }
 
-bool shell_call_start(shell_state *shell, const char *device, const char *const *words, size_t count)
+void shell_call_ping(shell_state *shell, const cli_fleet_device *own, const remote_sink *sink)
 {
-    shell_call *call = make(shell, device, words, count, &shell_print);
+    static const char *const ping = "ping";
+    shell_call *call = make(shell, own, NULL, &ping, 1, sink);
+    if (call)
+        call->aside = true;
+}
+
+static bool start(shell_state *shell, const char *device, const char *const *words, size_t count,
+                  unsigned batch)
+{
+    shell_call *call = make(shell, find_own(shell, device), device, words, count, &shell_print);
     size_t len = 0;
+    if (call)
+        call->batch = batch;
     for (size_t i = 0; call && i < count && len < sizeof call->typed; i++)
         len += (size_t)snprintf(call->typed + len, sizeof call->typed - len, "%s%s", i ? " " : "", words[i]);
     if (call && len >= sizeof call->typed)
         strcpy(call->typed + sizeof call->typed - 4, "...");
-    if (call && shell->editing && shell->run.was_connected && !mqtt_e2e_client_connected(shell->run.client))
+    if (call && shell->editing && (!batch || !device) && shell->run.was_connected &&
+        !mqtt_e2e_client_connected(shell->run.client))
         cli_note("no broker is connected: it goes out if one is in time");
     return call != NULL;
+}
+
+bool shell_call_start(shell_state *shell, const char *device, const char *const *words, size_t count)
+{
+    shell_devices_settle(shell);
+    if (shell->over)
+        return true;
+    unsigned batch = device || shell->fleet.count == 0 ? 0 : ++shell->batches;
+    if (batch)
+        shell->batch_failed = false;
+    bool fine = start(shell, device, words, count, batch);
+    for (size_t i = 0; batch && fine && i < shell->fleet.count; i++)
+        fine = start(shell, shell->fleet.devices[i].name, words, count, batch);
+    return fine;
 }
 
 size_t shell_calls_open(const shell_state *shell)
@@ -71,15 +106,16 @@ size_t shell_calls_open(const shell_state *shell)
 
 bool shell_calls_stop(shell_state *shell)
 {
+    const shell_call *last = NULL;
     shell_call *call;
     TAILQ_FOREACH_REVERSE(call, &shell->calls, shell_calls, link)
     {
-        if (call->aside || call->call.stop_until)
+        if (call->aside || call->call.stop_until || (last && (!last->batch || call->batch != last->batch)))
             continue;
         remote_call_stop(&call->call, SIGINT);
-        return true;
+        last = call;
     }
-    return false;
+    return last;
 }
 
 /* ---- Time --------------------------------------------------------------------------------------- */
@@ -113,7 +149,7 @@ static void tell_missing(const shell_call *call)
     char span[32];
     for (size_t i = 0; i < heard->count; i++) {
         const roster_device *device = &heard->devices[i];
-        bool answered = !*device->name || !roster_is_here(device);
+        bool answered = !*device->name || device->own_key || !roster_is_here(device);
         for (size_t k = 0; k < call->call.count && !answered; k++)
             answered = memcmp(call->call.answers[k].stream, device->stream, MQTT_E2E_STREAM_ID_SIZE) == 0 ||
                        strcmp(call->call.answers[k].name, device->name) == 0;
@@ -158,7 +194,7 @@ static bool all_have_answered(const shell_call *call)
     const roster *heard = &call->shell->heard;
     size_t here = 0;
     for (size_t i = 0; i < heard->count; i++)
-        here += roster_is_here(&heard->devices[i]);
+        here += roster_is_here(&heard->devices[i]) && !heard->devices[i].own_key;
     return here > 0 && call->call.count >= here && remote_call_open(&call->call) == 0 &&
            cli_run_now() - call->call.made_at >= REMOTE_MORE_MS / 2;
 }
@@ -167,17 +203,18 @@ static bool all_have_answered(const shell_call *call)
 static bool all_is_over(shell_call *call)
 {
     const remote_call *of = &call->call;
-    int64_t wait = patience(call->shell);
+    bool others = call->batch && of->count == 0; /* maybe all devices have keys of their own */
+    int64_t wait = others ? REMOTE_MORE_MS : patience(call->shell);
     char words[512];
     bool stopped = of->stop_until && (of->count == 0 || cli_run_now() >= of->stop_until);
     if (!stopped && !all_have_answered(call) &&
         remote_call_waits(of, wait, call->shell->editing ? wait : REMOTE_MORE_MS))
         return false;
-    if (of->count == 0 && !stopped)
+    if (of->count == 0 && !stopped && !others)
         tell_unanswered(call);
     else if (!stopped)
         tell_missing(call);
-    call->shell->code = of->count == 0 ? CLI_TIMEOUT : CLI_OK;
+    call->shell->code = of->count == 0 && !others ? CLI_TIMEOUT : CLI_OK;
     for (size_t i = 0; i < of->count; i++)
         if (!of->answers[i].ended || remote_end_code(&of->answers[i].end, words, sizeof words) != 0)
             call->shell->code = CLI_FAILED;
@@ -192,6 +229,10 @@ static bool is_over(shell_call *call)
                                      : all_is_over(call);
     if (!over)
         call->shell->code = code;
+    if (over && call->batch && call->batch == call->shell->batches) {
+        call->shell->batch_failed |= call->shell->code != CLI_OK;
+        call->shell->code = call->shell->batch_failed ? CLI_FAILED : CLI_OK;
+    }
     return over;
 }
 
@@ -210,7 +251,7 @@ void shell_calls_turn(shell_state *shell)
 int64_t shell_calls_when(const shell_state *shell)
 {
     const shell_call *call;
-    int64_t when = INT64_MAX;
+    int64_t when = shell->asking ? cli_run_now() + 50 : INT64_MAX;
     TAILQ_FOREACH(call, &shell->calls, link)
     {
         int64_t soon = cli_run_now() + 100; /* all that is not counted in milliseconds */

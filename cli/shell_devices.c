@@ -5,7 +5,7 @@
 
 #include "shell.h"
 
-enum { SETTLED_MS = 300, LEARN_MS = 10000, PATIENCE_MS = 10000 };
+enum { HEARD_MS = 200, SETTLED_MS = 300, LEARN_MS = 10000, PATIENCE_MS = 10000 };
 
 static bool ready(const remote_call *call, uint8_t type)
 {
@@ -74,6 +74,14 @@ static const shell_refusal *refusal_of(const shell_state *shell, const char *dev
     return NULL;
 }
 
+static bool has_own_key(const shell_state *shell, const char *name)
+{
+    for (size_t i = 0; i < shell->fleet.count; i++)
+        if (strcmp(shell->fleet.devices[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 void shell_devices_why(const shell_state *shell, const shell_call *call)
 {
     const char *name = call->call.device;
@@ -85,6 +93,10 @@ void shell_devices_why(const shell_state *shell, const shell_call *call)
     if (!*name) {
         if (!answer)
             cli_hint("does an agent with the same key run anywhere, and is its clock right?");
+        return;
+    }
+    if (!call->call.key_name && has_own_key(shell, name)) {
+        cli_hint("%s has a key of its own, of which was heard only now: give the command again", name);
         return;
     }
     said = refusal_of(shell, name, device ? device->heard_at : 0);
@@ -115,20 +127,50 @@ static void on_announced(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliv
     roster_announced(&shell->heard, delivery->message);
 }
 
+static void on_own_announced(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, void *context)
+{
+    const cli_fleet_device *device = context;
+    shell_state *shell = device->fleet->context;
+    (void)client;
+    roster_announced(&shell->heard, delivery->message);
+    roster_owns_key(&shell->heard, delivery->message->id.stream, device->name);
+}
+
 static bool pong(remote_call *call, remote_answer *answer, const mqtt_e2e_bytes *text)
 {
     shell_state *shell = ((const shell_call *)call->owner)->shell;
     roster_answered(&shell->heard, answer->stream, text, cli_run_now_us() - call->sent_us);
+    if (call->key_name)
+        roster_owns_key(&shell->heard, answer->stream, call->key_name);
     return true;
+}
+
+static const remote_sink ping_sink = {ready, pass_over, pong, ends};
+
+static void on_open(cli_fleet_device *device, void *context)
+{
+    shell_state *shell = context;
+    char filter[CLI_NAME_MAX + 16];
+    mqtt_e2e_error error;
+    snprintf(filter, sizeof filter, "device/%s", device->name);
+    if (!mqtt_e2e_client_subscribe(device->client, filter, 1, on_own_announced, device, &error))
+        cli_tell(&error);
+    if (shell->asked && !shell->asking)
+        shell_call_ping(shell, device, &ping_sink);
 }
 
 bool shell_devices_open(shell_state *shell)
 {
     mqtt_e2e_error error;
+    shell->fleet.on_open = on_open;
+    shell->fleet.context = shell;
+    if (!cli_fleet_start(&shell->fleet, &shell->run))
+        return false;
     shell->run.refused = on_refused;
     shell->started = cli_run_now();
     if (mqtt_e2e_client_subscribe(shell->run.client, ROSTER_FILTER, 1, on_announced, shell, &error)) {
         shell->asking = shell->editing;
+        cli_fleet_open_all(&shell->fleet);
         return true;
     }
     cli_tell(&error);
@@ -142,17 +184,45 @@ void shell_devices_ask(shell_state *shell, bool list)
     shell_devices_turn(shell);
 }
 
+/* Whether we hear what is announced, and have heard what the broker kept for us of those with keys of their own. */
+static bool has_heard(shell_state *shell)
+{
+    int64_t now = cli_run_now();
+    mqtt_e2e_subscription heard = mqtt_e2e_client_subscribed(shell->run.client, ROSTER_FILTER);
+    if (!shell->heard_from && (heard == MQTT_E2E_SUBSCRIBED || heard == MQTT_E2E_DENIED))
+        shell->heard_from = now;
+    return (shell->heard_from && now - shell->heard_from >= (shell->fleet.off ? 0 : HEARD_MS)) ||
+           now - shell->started >= PATIENCE_MS;
+}
+
+void shell_devices_settle(shell_state *shell)
+{
+    while (!shell->over && !shell->fleet.off && !has_heard(shell) &&
+           (!shell->editing || mqtt_e2e_client_connected(shell->run.client)))
+        shell_turn(shell, false, cli_run_now() + 20);
+}
+
 void shell_devices_turn(shell_state *shell)
 {
-    static const remote_sink sink = {ready, pass_over, pong, ends};
-    mqtt_e2e_subscription heard = mqtt_e2e_client_subscribed(shell->run.client, ROSTER_FILTER);
-    bool hears = heard == MQTT_E2E_SUBSCRIBED || heard == MQTT_E2E_DENIED;
-    if (!shell->asking || (!hears && cli_run_now() - shell->started < PATIENCE_MS))
+    if (!shell->asking || !has_heard(shell))
         return;
-    shell_call *call = shell_call_aside(shell, NULL, "ping", &sink);
+    shell_call *call = shell_call_aside(shell, NULL, "ping", &ping_sink);
     if (call)
         call->list = shell->listing;
+    for (size_t i = 0; call && i < shell->fleet.count; i++)
+        shell_call_ping(shell, &shell->fleet.devices[i], &ping_sink);
     shell->asking = shell->listing = false;
+    shell->asked = true;
+}
+
+/* Whether a ping of one with its own key is on its way, which has to be connected first. */
+static bool is_pinging(const shell_state *shell)
+{
+    const shell_call *call;
+    TAILQ_FOREACH(call, &shell->calls, link)
+    if (call->aside && call->call.key_name && call->call.sink == &ping_sink)
+        return true;
+    return false;
 }
 
 /* All that are here, as far as we know, have answered, or will not. */
@@ -161,10 +231,13 @@ static bool has_settled(const shell_state *shell, const remote_call *ping)
     int64_t age = cli_run_now() - ping->made_at;
     if (age >= SHELL_PING_MS)
         return true;
+    if (is_pinging(shell))
+        return false;
     for (size_t i = 0; i < shell->heard.count; i++)
         if (shell->heard.devices[i].answered_at < ping->made_at && roster_is_here(&shell->heard.devices[i]))
             return false;
-    return ping->count > 0 && age >= SETTLED_MS && cli_run_now() - ping->new_at >= SETTLED_MS;
+    return (ping->count > 0 || shell->fleet.count > 0) && age >= SETTLED_MS &&
+           cli_run_now() - ping->new_at >= SETTLED_MS;
 }
 
 static void list(shell_state *shell)
@@ -185,8 +258,8 @@ static void list(shell_state *shell)
                  silent <= SHELL_PING_MS && !d->gone ? "now" : shell_span(silent - silent % 1000, ago),
                  silent <= SHELL_PING_MS && !d->gone ? "" : " ago");
         int len =
-            snprintf(line, sizeof line, "%-*s  %9s   %-12s   %s\n", width, roster_text(d->name, "?", name),
-                     trip, heard, roster_text(d->version, "-", version));
+            snprintf(line, sizeof line, "%-*s  %9s   %-12s   %s%s\n", width, roster_text(d->name, "?", name),
+                     trip, heard, roster_text(d->version, "-", version), d->own_key ? " (own key)" : "");
         cli_put(line, (size_t)len);
     }
     if (shell->heard.count == 0)
@@ -214,8 +287,9 @@ static void greet(const shell_state *shell)
 bool shell_devices_asked(shell_state *shell, shell_call *call)
 {
     const remote_call *of = &call->call;
-    if (*of->device)
-        return (of->count && of->answers[0].ended) || cli_run_now() - of->made_at >= LEARN_MS;
+    if (*of->device || of->key_name)
+        return (of->count && of->answers[0].ended) ||
+               cli_run_now() - of->made_at >= (*of->device ? LEARN_MS : SHELL_PING_MS);
     if (!has_settled(shell, of))
         return false;
     if (call->list)

@@ -109,11 +109,16 @@ static bool put_text(const remote_call *call, const remote_answer *answer, FILE 
     return put(stream, name, strlen(name)) && put(stream, ": ", named ? 2 : 0) && put(stream, text, len);
 }
 
+static bool is_one_of_many(const remote_call *call)
+{
+    return !*call->device || ((const shell_call *)call->owner)->batch || shell_calls_open(shell_of(call)) > 1;
+}
+
 static bool put_line(const remote_call *call, const remote_answer *answer, bool error, const char *line,
                      size_t len)
 {
     const shell_state *shell = shell_of(call);
-    bool named = !*call->device || shell_calls_open(shell) > 1;
+    bool named = is_one_of_many(call);
     FILE *stream = error && !shell->editing ? stderr : stdout;
     return put_text(call, answer, stream, named, line, len) && put(stream, "\n", 1) &&
            (stream == stderr || cli_flush());
@@ -139,7 +144,7 @@ static bool plain(remote_call *call, remote_answer *answer, const mqtt_e2e_bytes
     char time[32], tail[96];
     while (len > 0 && data[len - 1] == '\n')
         len--;
-    bool named = (!*call->device || shell_calls_open(shell) > 1) && !says_name(data, len, name);
+    bool named = is_one_of_many(call) && !says_name(data, len, name);
     snprintf(tail, sizeof tail, "   %s%s%s", cli_paint(stdout, CLI_DIM), took(call, time),
              cli_paint(stdout, CLI_PLAIN));
     return put_text(call, answer, stdout, named, data, len) &&

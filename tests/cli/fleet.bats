@@ -244,6 +244,40 @@ announced() { # NAME: whether the broker keeps something on its announcement top
     wait_for other.err 'the key is that of the device kitchen: as stove the agent is not found'
 }
 
+@test "shell: each device with its key, by the file or since it is heard of" {
+    device_key kitchen
+    device_key hall
+    start_agent kitchen
+    start_agent hall
+    start_agent cellar
+    until_true announced kitchen
+    until_true announced hall
+    local names
+    for names in key.devices none-yet; do
+        expect 1 e2e shell <<'END'
+@kitchen sh -c 'echo I am $MQTT_E2E_AGENT_NAME'
+@cellar ping
+devices
+@all sh -c 'echo "to $MQTT_E2E_AGENT_NAME"; [ $MQTT_E2E_AGENT_NAME != hall ]'
+END
+        same "${lines[0]}" 'I am kitchen'
+        same "${lines[1]}" 'cellar: pong'
+        [[ ${lines[2]} =~ ^cellar\ .*mqtt-e2e\ [0-9.]+$ ]]
+        [[ ${lines[3]} =~ ^hall\ .*\ ms\ .*mqtt-e2e\ [0-9.]+\ \(own\ key\)$ ]]
+        [[ ${lines[4]} =~ ^kitchen\ .*\ ms\ .*mqtt-e2e\ [0-9.]+\ \(own\ key\)$ ]]
+        same "$(printf '%s\n' "${lines[@]:5}" | sort)" $'cellar: to cellar\nhall: to hall\nkitchen: to kitchen'
+        contains "$stderr" "hall: 'sh -c echo"
+        contains "$stderr" 'ended with exit code 1'
+        lacks "$stderr" 'no answer'
+        rm -f key.devices
+    done
+    kill "$AGENT" # cellar: now all have keys of their own
+    expect 0 e2e shell <<<'@all ping'
+    same "$(sort <<<"$output")" $'hall: pong\nkitchen: pong'
+    same "$stderr" ''
+    expect 27 e2e shell --devices none -W 1 <<<'@kitchen ping'
+}
+
 @test "a name in the file is spoken to with its own key alone; a lost one not at all" {
     start_agent kitchen # with the fleet's
     echo kitchen >names
@@ -274,6 +308,10 @@ announced() { # NAME: whether the broker keeps something on its announcement top
     contains "${lines[1]}" '"device":"kitchen"'
     expect 0 e2e run --all sh -c 'echo here' </dev/null
     same "$(sort <<<"$output")" $'hall: here\nkitchen: here'
+    expect 0 e2e run --all ping </dev/null
+    same "$(sort <<<"$output")" $'hall: pong\nkitchen: hall: pong'
+    expect 0 e2e shell <<<'@all ping'
+    same "$(sort <<<"$output")" $'hall: pong\nkitchen: hall: pong'
     (for _ in $(seq 30); do e2e pub -K kitchen.key -t device/cellar -m 'here 5 x' && sleep 0.05; done) 3>&- &
     PIDS+=($!)
     expect 0 e2e devices -W 1
