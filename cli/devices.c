@@ -201,6 +201,7 @@ static int run(state *s, cli_options *options)
     if (!options->wait_ms)
         options->wait_ms = LISTEN_MS;
     options->client.on_asked = on_asked;
+    options->client.session.longest_packet = 128 * 1024;
     s->fleet.on_open = on_open;
     s->fleet.context = s;
     if (!cli_fleet_names(&s->fleet, options))

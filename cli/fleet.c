@@ -126,7 +126,7 @@ static mqtt_e2e_client *make_client(cli_fleet_device *device, const uint8_t *key
     char id[300];
     client.session.key = key;
     client.session.streams = 64;
-    client.queue_bytes = (size_t)256 << 10;
+    client.queue_bytes = (size_t)128 << 10;
     client.context = device;
     client.on_event = on_event;
     client.on_refused = on_refused;
