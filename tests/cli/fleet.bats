@@ -365,6 +365,53 @@ END
     same "$output" 'n70: pong'
 }
 
+@test "brokers, user, password and base of the key file hold for each of the keys" {
+    mosquitto_passwd -c -b passwords alice wonder >/dev/null
+    start_broker - <<'END'
+allow_anonymous false
+password_file passwords
+END
+    local dead
+    dead=$(free_port)
+    echo "mqtt-e2e://AAECAwQFBgcICQoLDA0ODw@127.0.0.1:$PORT,127.0.0.1:$dead/my/base?user=alice&password=wonder" >key
+    device_key kitchen
+    "$MQTT_E2E" agent -K kitchen.key --state none >agent.out 2>agent.err 3>&- &
+    PIDS+=($!)
+    wait_for agent.err 'listens on'
+    expect 0 "$MQTT_E2E" run kitchen ping </dev/null
+    same "$output" 'kitchen: pong'
+    rm key.devices
+    expect 0 "$MQTT_E2E" run kitchen ping </dev/null
+    same "$output" 'kitchen: pong'
+    expect 0 "$MQTT_E2E" devices -W 1
+    contains "$output" '(own key)'
+    same "$(grep -c "cannot connect to 127.0.0.1:$dead" <<<"$stderr")" 1 # told of the first client alone
+    lacks "$stderr" kitchen
+    # Whatever the user set goes for all.
+    expect 27 "$MQTT_E2E" devices -W 1 --base other
+}
+
+@test "a broker that lets no further client in is told of, by the device's name" {
+    device_key kitchen
+    start_agent kitchen
+    until_true announced kitchen
+    rm key.devices # it is heard of: its client comes last
+    # One connection gets to the broker; each further one is closed at once.
+    node -e 'const net = require("net"); let before = 0;
+        net.createServer(c => {
+            c.on("error", () => {});
+            if (before++) return c.destroy();
+            const broker = net.connect(+process.argv[1], "127.0.0.1");
+            broker.on("error", () => {});
+            c.pipe(broker).pipe(c);
+        }).listen(0, "127.0.0.1", function () { console.log(this.address().port); })' "$PORT" >relay.out 3>&- &
+    PIDS+=($!)
+    until_true has_lines relay.out 1
+    expect 27 "$MQTT_E2E" devices -h 127.0.0.1 -p "$(cat relay.out)" -W 4
+    same "$(grep -c "cannot connect to 127.0.0.1:$(cat relay.out) for the device kitchen: " <<<"$stderr")" 1
+    contains "$stderr" 'no device answered'
+}
+
 @test "files of names that can't be read" {
     expect 1 on --devices nowhere kitchen ping
     contains "$stderr" "cannot read the names of devices in 'nowhere': No such file or directory"
