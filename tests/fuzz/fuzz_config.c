@@ -29,6 +29,8 @@ static void check_config(const mqtt_e2e_config *config)
         demand(config->hosts[i].name[0] && ended(config->hosts[i].name, sizeof config->hosts[i].name));
     demand(ended(config->base, sizeof config->base) && ended(config->name, sizeof config->name));
     demand(ended(config->user, sizeof config->user) && ended(config->password, sizeof config->password));
+    demand(ended(config->announce, sizeof config->announce) && !strpbrk(config->announce, "+#") &&
+           config->announce[0] != '~');
     demand(config->base_given || !config->base[0]);
     demand(!config->password[0] || config->user[0]);
 }
