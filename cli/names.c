@@ -116,31 +116,27 @@ static bool take(char *text, size_t len, const char *path, cli_names *names)
     return true;
 }
 
-/* All of it, ended by a NUL, to be freed. NULL: errno says why. */
+/* All of it, which may be a pipe's, ended by a NUL, to be freed. NULL: errno says why. */
 static char *read_fd(int fd, size_t *len)
 {
-    struct stat info;
-    char *text = NULL;
-    errno = EINVAL;
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) /* no device, which might have no end */
-        return NULL;
-    errno = EFBIG;
-    if (info.st_size > FILE_MAX || !(text = malloc(FILE_MAX + 1)))
-        return NULL;
-    for (*len = 0;;) {
-        ssize_t n = pread(fd, text + *len, FILE_MAX - *len, (off_t)*len);
+    char *text = malloc(FILE_MAX + 1);
+    *len = 0;
+    while (text) {
+        ssize_t n = read(fd, text + *len, FILE_MAX + 1 - *len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n == 0) {
             text[*len] = '\0';
             return text;
         }
-        if (n < 0) {
-            free(text);
-            return NULL;
-        }
-        *len += (size_t)n;
+        if (n > 0 && (*len += (size_t)n) <= FILE_MAX)
+            continue;
+        int why = n < 0 ? errno : EFBIG;
+        free(text);
+        errno = why;
+        return NULL;
     }
+    return NULL;
 }
 
 static bool cannot(const char *what, const char *path)
@@ -153,7 +149,7 @@ bool cli_names_read(const char *path, bool must, cli_names *names)
 {
     size_t len;
     *names = (cli_names){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return (errno == ENOENT && !must) || cannot("read", path);
     char *text = read_fd(fd, &len);
@@ -204,6 +200,11 @@ static const char *record(int fd, const char *path, const char *name)
     cli_names names = {0};
     size_t len;
     const char *failed = NULL;
+    struct stat info;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        errno = EINVAL;
+        return "add to";
+    }
     if (flock(fd, LOCK_EX) != 0)
         return "lock";
     char *text = read_fd(fd, &len);

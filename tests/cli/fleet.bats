@@ -96,7 +96,7 @@ announced() { # NAME: whether the broker keeps something on its announcement top
     rmdir k.devices
     ln -s /dev/null k.devices
     expect 0 "$MQTT_E2E" key device -K k kitchen
-    contains "$stderr" "cannot read 'k.devices'"
+    contains "$stderr" "cannot add to 'k.devices': Invalid argument"
     # Names that are not found again, and a key that comes from nowhere.
     rm k.devices
     expect 0 "$MQTT_E2E" key device -K k 'two words'
@@ -433,8 +433,16 @@ END
     contains "$stderr" '--devices none not at all'
     start_agent kitchen
     expect 0 on --devices none kitchen ping
-    # A key on standard input has no file beside it.
+    # Any source of names will do, if it ends.
     rmdir key.devices
+    device_key hall
+    start_agent hall
+    rm key.devices
+    expect 0 on --devices <(echo hall) hall ping
+    expect 0 on --devices /dev/null kitchen ping
+    expect 1 on --devices /dev/zero kitchen ping
+    contains "$stderr" 'File too large'
+    # A key on standard input has no file beside it.
     expect 0 e2e run -K - kitchen ping <key
     expect 2 e2e pub --devices names -t a -m b
 }
