@@ -17,6 +17,9 @@ bool cli_put_text(const void *text, size_t len);
  * its length. */
 size_t cli_make_visible(const void *text, size_t len, char *out);
 
+/* The same in place, with question marks instead; line ends and tabs are controls too. */
+void cli_tame(char *text);
+
 /* Writes a message in JSON, without a line end. True also if it can't be had in that form: that was told. */
 bool cli_put_json(const mqtt_e2e_delivery *delivery, unsigned how);
 

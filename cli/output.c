@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "format.h"
 
 static bool quiet;
 static void (*before)(void);
@@ -38,23 +38,11 @@ const char *cli_paint(FILE *stream, cli_style style)
     return codes[style];
 }
 
-/* Topics, host names and reasons come from others: nothing of them may steer the terminal. Control characters,
- * C0 and C1 (the latter two bytes in UTF-8), become question marks. */
-static void tame(char *text)
-{
-    for (unsigned char *p = (unsigned char *)text; *p; p++) {
-        if (*p < 0x20 || *p == 0x7F)
-            *p = '?';
-        else if (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0)
-            p[0] = p[1] = '?';
-    }
-}
-
 static void say(const char *label, cli_style style, const char *format, va_list args)
 {
     char text[2048];
     vsnprintf(text, sizeof text, format, args);
-    tame(text);
+    cli_tame(text); /* topics, host names and reasons come from others */
     make_way();
     const char *on = cli_paint(stderr, style), *off = *on ? cli_paint(stderr, CLI_PLAIN) : "";
     fprintf(stderr, "%s%s%s%s\n", on, label, off, text);

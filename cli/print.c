@@ -39,6 +39,21 @@ static bool harmless(uint32_t code)
              (code >= 0x2066 && code <= 0x2069));
 }
 
+void cli_tame(char *text)
+{
+    unsigned char *at = (unsigned char *)text;
+    for (size_t len = strlen(text); len > 0;) {
+        uint32_t code;
+        size_t n = character(at, len, &code);
+        bool fine = n && harmless(code) && code >= 0x20;
+        n = n ? n : 1;
+        if (!fine)
+            memset(at, '?', n);
+        at += n;
+        len -= n;
+    }
+}
+
 size_t cli_make_visible(const void *data, size_t len, char *out)
 {
     const unsigned char *text = data;

@@ -130,6 +130,8 @@ typedef bool (*remote_put_line)(const remote_call *call, const remote_answer *an
                                 const char *line, size_t len);
 bool remote_answer_lines(const remote_call *call, remote_answer *answer, bool error,
                          const mqtt_e2e_bytes *text, remote_put_line put);
+/* How many bytes at the end are a character (RFC 3629) of which there is more to come. */
+size_t remote_unfinished(const char *text, size_t len);
 /* What is left at the end. */
 bool remote_answer_last_lines(const remote_call *call, remote_answer *answer, remote_put_line put);
 

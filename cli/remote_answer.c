@@ -122,6 +122,19 @@ void remote_answer_free(remote_answer *answer)
 
 /* ---- Lines -------------------------------------------------------------------------------------- */
 
+size_t remote_unfinished(const char *text, size_t len)
+{
+    for (size_t back = 1; back <= 3 && back <= len; back++) {
+        unsigned char c = (unsigned char)text[len - back];
+        size_t whole = c < 0xC0 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+        if (c < 0x80 || c >= 0xF8)
+            return 0;
+        if (whole)
+            return whole > back ? back : 0;
+    }
+    return 0;
+}
+
 bool remote_answer_lines(const remote_call *call, remote_answer *answer, bool error,
                          const mqtt_e2e_bytes *text, remote_put_line put)
 {
@@ -136,9 +149,11 @@ bool remote_answer_lines(const remote_call *call, remote_answer *answer, bool er
             answer->line[error][(*len)++] = from[i];
         if (from[i] != '\n' && *len < MQTT_E2E_PART_DATA)
             continue;
-        if (!put(call, answer, error, answer->line[error], *len))
+        size_t keep = from[i] != '\n' ? remote_unfinished(answer->line[error], *len) : 0;
+        if (!put(call, answer, error, answer->line[error], *len - keep))
             return false;
-        *len = 0;
+        memmove(answer->line[error], answer->line[error] + *len - keep, keep);
+        *len = keep;
     }
     return true;
 }

@@ -77,20 +77,6 @@ static struct {
     size_t len;
 } held[2];
 
-/* How many bytes at the end are a character (RFC 3629) of which there is more to come. */
-static size_t unfinished(const char *text, size_t len)
-{
-    for (size_t back = 1; back <= 3 && back <= len; back++) {
-        unsigned char c = (unsigned char)text[len - back];
-        size_t whole = c < 0xC0 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-        if (c < 0x80 || c >= 0xF8)
-            return 0;
-        if (whole)
-            return whole > back ? back : 0;
-    }
-    return 0;
-}
-
 static bool put_whole(int fd, const mqtt_e2e_bytes *data)
 {
     char text[sizeof held[0].bytes + MQTT_E2E_PART_DATA];
@@ -100,7 +86,7 @@ static bool put_whole(int fd, const mqtt_e2e_bytes *data)
     memcpy(text, held[which].bytes, len);
     memcpy(text + len, data->data, data->len);
     len += data->len;
-    held[which].len = unfinished(text, len);
+    held[which].len = remote_unfinished(text, len);
     len -= held[which].len;
     memcpy(held[which].bytes, text + len, held[which].len);
     return put(fd, text, len);
