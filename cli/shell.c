@@ -34,7 +34,7 @@ static void on_interrupt(shell_state *shell)
 {
     int number = shell->run.signal;
     if (number != SIGINT || !shell->editing) {
-        while (number == SIGINT && shell_calls_stop(shell)) /* once: then it waits for their ends */
+        while (!shell->editing && shell_calls_stop(shell, number)) /* once: then it waits for their ends */
             ;
         shell->over = true;
         shell->code = 128 + number;
@@ -42,7 +42,7 @@ static void on_interrupt(shell_state *shell)
     }
     bool line = shell_edit_interrupt();
     cli_run_resume(&shell->run);
-    if (!line && !shell_calls_stop(shell))
+    if (!line && !shell_calls_stop(shell, SIGINT))
         cli_note("nothing runs; Ctrl-D ends the shell");
 }
 
@@ -97,20 +97,31 @@ static void follow(shell_state *shell)
     cli_lines_free(&lines);
 }
 
-/* What runs is told of the end, where it was to be stopped. */
+static size_t count_stopped(const shell_state *shell)
+{
+    const shell_call *call;
+    size_t count = 0;
+    TAILQ_FOREACH(call, &shell->calls, link)
+    count += call->call.stop_until != 0;
+    return count;
+}
+
+/* What was to be stopped is waited for a little; what else runs, goes on. */
 static void wait_for_ends(shell_state *shell)
 {
-    shell_call *call;
-    int64_t until = cli_run_now() + 2000;
-    TAILQ_FOREACH(call, &shell->calls, link)
-    if (!call->aside && !call->call.stop_until && shell->editing)
-        cli_note("%s: '%s' %s", *call->call.device ? call->call.device : "all", call->typed,
-                 call->call.count ? "goes on there" : "has no answer yet");
-    while (shell->run.interrupted && shell_calls_open(shell) > 0 && cli_run_now() < until) {
+    const shell_call *call;
+    int64_t until = cli_run_now() + REMOTE_STOP_MS;
+    while (count_stopped(shell) > 0 && cli_run_now() < until) {
         mqtt_e2e_client_wait(shell->run.client, shell->fleet.count ? 10 : 50);
         cli_fleet_loop(&shell->fleet);
         shell_calls_turn(shell);
     }
+    TAILQ_FOREACH(call, &shell->calls, link)
+    if (!call->aside)
+        cli_note("%s: '%s' %s", *call->call.device ? call->call.device : "all", call->typed,
+                 call->call.stop_until ? "did not end: it may still run"
+                 : call->call.count    ? "goes on there"
+                                       : "has no answer yet");
 }
 
 /* ---- The run ------------------------------------------------------------------------------------ */

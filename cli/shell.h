@@ -93,8 +93,8 @@ void shell_call_ping(shell_state *shell, const cli_fleet_device *own, const remo
 void shell_call_free(shell_call *call);
 /* How many commands that were typed have not ended. */
 size_t shell_calls_open(const shell_state *shell);
-/* Stops the one that was given last. False: there is none. */
-bool shell_calls_stop(shell_state *shell);
+/* Stops the one that was given last, by a signal. False: there is none. */
+bool shell_calls_stop(shell_state *shell, int number);
 void shell_calls_turn(shell_state *shell);
 int64_t shell_calls_when(const shell_state *shell);
 
@@ -122,7 +122,7 @@ void shell_devices_turn(shell_state *shell);
 bool shell_devices_asked(shell_state *shell, shell_call *call);
 /* Says what is known of a device that did not answer a call. */
 void shell_devices_why(const shell_state *shell, const shell_call *call);
-/* Asks a device for its commands, once. */
+/* Asks a device for its commands, unless it is being asked, or has said them. */
 void shell_devices_learn(shell_state *shell, const char *device);
 /* Those, as in shell_names; NULL: not known. */
 const char *shell_devices_commands(const shell_state *shell, const char *device);
@@ -137,6 +137,16 @@ const char *shell_edit_read(void);
 void shell_edit_show(void);
 /* Ctrl-C was typed. False: there is no line that it could be meant for. */
 bool shell_edit_interrupt(void);
+
+/* ---- shell_history.c ------------------------------------------------------------------------------- */
+
+struct history; /* histedit.h's History */
+
+/* As --history says; NULL: out of memory. */
+struct history *shell_history_open(const char *given);
+void shell_history_close(void);
+/* Remembers a line, unless it starts with a blank. */
+void shell_history_add(const char *line);
 
 /* ---- shell_complete.c ------------------------------------------------------------------------------ */
 

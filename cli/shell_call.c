@@ -73,8 +73,12 @@ static bool start(shell_state *shell, const char *device, const char *const *wor
         call->batch = batch;
     for (size_t i = 0; call && i < count && len < sizeof call->typed; i++)
         len += (size_t)snprintf(call->typed + len, sizeof call->typed - len, "%s%s", i ? " " : "", words[i]);
-    if (call && len >= sizeof call->typed)
-        strcpy(call->typed + sizeof call->typed - 4, "...");
+    if (call && len >= sizeof call->typed) {
+        char *cut = call->typed + sizeof call->typed - 4;
+        while (cut > call->typed && ((unsigned char)*cut & 0xC0) == 0x80) /* not within a character */
+            cut--;
+        strcpy(cut, "...");
+    }
     if (call && shell->editing && (!batch || !device) && shell->run.was_connected &&
         !mqtt_e2e_client_connected(shell->run.client))
         cli_note("no broker is connected: it goes out if one is in time");
@@ -104,7 +108,7 @@ size_t shell_calls_open(const shell_state *shell)
     return count;
 }
 
-bool shell_calls_stop(shell_state *shell)
+bool shell_calls_stop(shell_state *shell, int number)
 {
     const shell_call *last = NULL;
     shell_call *call;
@@ -112,7 +116,7 @@ bool shell_calls_stop(shell_state *shell)
     {
         if (call->aside || call->call.stop_until || (last && (!last->batch || call->batch != last->batch)))
             continue;
-        remote_call_stop(&call->call, SIGINT);
+        remote_call_stop(&call->call, number);
         last = call;
     }
     return last;
@@ -171,8 +175,11 @@ static bool one_is_over(shell_call *call)
         call->shell->code = remote_end_code(&answer->end, words, sizeof words);
         return true;
     }
-    if (of->stop_until && now >= of->stop_until - (answer ? 0 : REMOTE_UNHEARD_MS)) {
-        if (of->sent)
+    bool unsent = of->stop_until && !answer && !of->sent;
+    if (unsent || (of->stop_until && now >= of->stop_until - (answer ? 0 : REMOTE_UNHEARD_MS))) {
+        if (unsent)
+            cli_note("%s: '%s' was not sent, and will not be", who(call), call->typed);
+        else
             cli_error("%s: '%s' did not end: it may still run", who(call), call->typed);
         return true;
     }
@@ -236,12 +243,27 @@ static bool is_over(shell_call *call)
     return over;
 }
 
+/* The reader has gone: what it was for ends, and so do we. */
+static void check_output(shell_call *call)
+{
+    const remote_call *of = &call->call;
+    for (size_t i = 0; i < of->count; i++) {
+        if (!of->answers[i].unwritable)
+            continue;
+        if (!of->stop_until)
+            remote_call_stop(&call->call, SIGTERM);
+        call->shell->over = true;
+        cli_run_end(&call->shell->run, CLI_FAILED);
+    }
+}
+
 void shell_calls_turn(shell_state *shell)
 {
     shell_call *call, *next;
     shell_devices_turn(shell);
     for (call = TAILQ_FIRST(&shell->calls); call; call = next) {
         remote_call_turn(&call->call);
+        check_output(call);
         next = TAILQ_NEXT(call, link);
         if (is_over(call))
             shell_call_free(call);

@@ -18,8 +18,11 @@ typedef struct {
 static void offer(search *s, const char *candidate)
 {
     size_t len = strlen(candidate), same = 0;
+    char visible[4 * sizeof s->common + 1];
     if (len >= sizeof s->common || len < s->len || memcmp(candidate, s->word, s->len) != 0)
         return;
+    if (strcmp(roster_text(candidate, "", visible), candidate) != 0)
+        return; /* the line that is typed goes to the terminal as it is */
     while (s->fit && s->common[same] && s->common[same] == candidate[same])
         same++;
     if (s->fit)

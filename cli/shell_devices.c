@@ -5,7 +5,7 @@
 
 #include "shell.h"
 
-enum { HEARD_MS = 200, SETTLED_MS = 300, LEARN_MS = 10000, PATIENCE_MS = 10000 };
+enum { HEARD_MS = 200, SETTLED_MS = 300, LEARN_MS = 3000, PATIENCE_MS = 10000 };
 
 static bool ready(const remote_call *call, uint8_t type)
 {
@@ -267,10 +267,11 @@ static void list(shell_state *shell)
     cli_flush();
 }
 
-static void greet(const shell_state *shell)
+static void greet(shell_state *shell)
 {
     char names[1024], brokers[512];
     size_t len = 0, count = 0;
+    roster_sort(&shell->heard);
     for (size_t i = 0; i < shell->heard.count; i++) {
         const roster_device *d = &shell->heard.devices[i];
         if (!*d->name || !roster_is_here(d))
@@ -336,18 +337,30 @@ static bool learn(remote_call *call, remote_answer *answer, const mqtt_e2e_bytes
     return true;
 }
 
+static bool is_asked(const shell_state *shell, const char *device)
+{
+    const shell_call *call;
+    TAILQ_FOREACH(call, &shell->calls, link)
+    if (call->aside && strcmp(call->call.device, device) == 0)
+        return true;
+    return false;
+}
+
 void shell_devices_learn(shell_state *shell, const char *device)
 {
     static const remote_sink sink = {ready, pass_over, learn, ends};
-    if (names_of(shell, device))
+    shell_names *names = names_of(shell, device);
+    if (names && (names->names || is_asked(shell, device)))
         return;
-    shell_names *names = realloc(shell->names, (shell->names_count + 1) * sizeof *names);
-    if (!names)
-        return;
-    shell->names = names;
-    names = &names[shell->names_count++];
-    *names = (shell_names){.names = NULL};
-    snprintf(names->device, sizeof names->device, "%s", device);
+    if (!names) {
+        names = realloc(shell->names, (shell->names_count + 1) * sizeof *names);
+        if (!names)
+            return;
+        shell->names = names;
+        names = &names[shell->names_count++];
+        *names = (shell_names){.names = NULL};
+        snprintf(names->device, sizeof names->device, "%s", device);
+    }
     shell_call_aside(shell, device, "help", &sink);
 }
 

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -18,14 +17,16 @@
 
 #include "shell.h"
 
-enum { HISTORY_MAX = 1000, INTERRUPT = 3 /* Ctrl-C */ };
+enum {
+    INTERRUPT = 3, /* Ctrl-C */
+    LOOK_MS = 500  /* a signal may come between a look for it and the wait for the next key */
+};
 
 static struct {
     shell_state *shell;
     EditLine *el;
     History *history;
-    const char *history_path; /* NULL: none is kept */
-    char path[4096], prompt[4 * REMOTE_NAME_MAX + 16];
+    char prompt[4 * REMOTE_NAME_MAX + 16];
     bool reading;     /* within el_gets: the line is on the terminal, */
     bool hidden;      /* or was taken away */
     bool interrupted; /* what el_gets returns was not to be */
@@ -42,26 +43,29 @@ static size_t columns(void)
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-/* How many columns a text takes. */
-static size_t width(const char *text, size_t len)
+/* Where the cursor is behind a text, counted in columns from the beginning of the first row on, the text before it ending at `at`. What is
+ * two columns wide goes to the next row where there is room for one. */
+static size_t behind(const char *text, size_t len, size_t at)
 {
     mbstate_t state = {0};
-    size_t sum = 0;
+    const size_t row = columns();
     while (len > 0) {
         wchar_t c;
-        size_t n = mbrtowc(&c, text, len, &state);
+        size_t n = mbrtowc(&c, text, len, &state), wide = 1;
         if (n == 0 || n > len) {
-            sum++;
             n = 1;
             memset(&state, 0, sizeof state);
         } else {
             int w = wcwidth(c);
-            sum += w > 0 ? (size_t)w : 0;
+            wide = w > 0 ? (size_t)w : 0;
         }
+        if (at % row + wide > row)
+            at += row - at % row;
+        at += wide;
         text += n;
         len -= n;
     }
-    return sum;
+    return at;
 }
 
 /* The cursor to where the line starts, and all from there on away. */
@@ -72,9 +76,9 @@ static void hide(void)
         return;
     edit.hidden = true;
     const LineInfo *line = el_line(edit.el);
-    size_t before =
-        width(edit.prompt, strlen(edit.prompt)) + width(line->buffer, (size_t)(line->cursor - line->buffer));
-    size_t rows = before / columns();
+    size_t at = behind(edit.prompt, strlen(edit.prompt), 0);
+    at = behind(line->buffer, (size_t)(line->cursor - line->buffer), at);
+    size_t rows = at / columns();
     if (!term || strcmp(term, "dumb") == 0) {
         fputs("\n", stdout);
     } else {
@@ -119,8 +123,10 @@ static void look_at_signals(void)
     }
     if (resized) {
         resized = 0;
+        hide(); /* most terminals have wrapped the line anew by now */
         el_resize(edit.el);
     }
+    shell_edit_show();
 }
 
 /* ---- Keys ---------------------------------------------------------------------------------------- */
@@ -140,7 +146,7 @@ static int read_key(EditLine *el, wchar_t *c)
     for (;;) {
         char byte;
         look_at_signals();
-        bool ready = shell_turn(shell, true, INT64_MAX);
+        bool ready = shell_turn(shell, true, cli_run_now() + LOOK_MS);
         if (edit.interrupted) {
             edit.interrupted = false;
             *c = INTERRUPT;
@@ -204,53 +210,6 @@ static unsigned char on_tab(EditLine *el, int key)
     return CC_NORM;
 }
 
-/* ---- History ------------------------------------------------------------------------------------- */
-
-/* The state directory's; or as said by --history. */
-static void find_history(void)
-{
-    const char *given = edit.shell->run.options->history;
-    HistEvent event;
-    if (given && strcmp(given, "none") == 0)
-        return;
-    if (given)
-        snprintf(edit.path, sizeof edit.path, "%s", given);
-    else if (!cli_state_path("history", edit.path, sizeof edit.path))
-        return;
-    edit.history_path = edit.path;
-    history(edit.history, &event, H_LOAD, edit.path);
-}
-
-/* Whole, or as it was. */
-static void keep_history(void)
-{
-    HistEvent event;
-    char fresh[sizeof edit.path + 32];
-    static bool told;
-    if (!edit.history_path)
-        return;
-    snprintf(fresh, sizeof fresh, "%s.%ld", edit.path, (long)getpid());
-    mode_t mask = umask(077);
-    bool fine = history(edit.history, &event, H_SAVE, fresh) >= 0 && rename(fresh, edit.path) == 0;
-    int why = errno;
-    umask(mask);
-    if (fine)
-        return;
-    unlink(fresh);
-    if (!told)
-        cli_warning("cannot keep the history in '%s': %s", edit.path, strerror(why));
-    told = true;
-}
-
-static void remember(const char *line)
-{
-    HistEvent event;
-    if (*line == ' ' || strspn(line, " \t\n") == strlen(line))
-        return;
-    history(edit.history, &event, H_ENTER, line);
-    keep_history();
-}
-
 /* ---- Lines --------------------------------------------------------------------------------------- */
 
 static char *prompt(EditLine *el)
@@ -259,22 +218,30 @@ static char *prompt(EditLine *el)
     return edit.prompt;
 }
 
+/* libedit draws lines of several rows wrongly where it has a terminal insert characters: without that, it writes them anew. */
+static void do_not_insert(void)
+{
+    static const char *const ways[] = {"ic", "IC", "im", "ei"}; /* as termcap names them */
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        el_set(edit.el, EL_SETTC, ways[i], "", NULL);
+}
+
 static void set_up(void)
 {
-    HistEvent event;
+    do_not_insert();
     el_set(edit.el, EL_PROMPT, prompt);
     el_set(edit.el, EL_SIGNAL, 0);
     el_set(edit.el, EL_EDITOR, "emacs");
     el_set(edit.el, EL_HIST, history, edit.history);
     el_set(edit.el, EL_GETCFN, read_key);
-    el_set(edit.el, EL_ADDFN, "complete", "completes names", on_tab);
-    el_set(edit.el, EL_ADDFN, "interrupt", "takes the line back", on_interrupt);
+    /* el_set would not free what it makes of the words. */
+    el_wset(edit.el, EL_ADDFN, L"complete", L"completes names", on_tab);
+    el_wset(edit.el, EL_ADDFN, L"interrupt", L"takes the line back", on_interrupt);
     el_source(edit.el, NULL); /* ~/.editrc */
     el_set(edit.el, EL_BIND, "^I", "complete", NULL);
     el_set(edit.el, EL_BIND, "^C", "interrupt", NULL);
+    el_set(edit.el, EL_BIND, "-a", "^C", "interrupt", NULL); /* commands of vi, if ~/.editrc wants those */
     el_set(edit.el, EL_BIND, "^R", "em-inc-search-prev", NULL);
-    history(edit.history, &event, H_SETSIZE, HISTORY_MAX);
-    history(edit.history, &event, H_SETUNIQUE, 1);
 }
 
 bool shell_edit_open(shell_state *shell)
@@ -285,13 +252,12 @@ bool shell_edit_open(shell_state *shell)
         setlocale(LC_CTYPE, "C.UTF-8");
     edit.shell = shell;
     edit.el = el_init("mqtt-e2e", stdin, stdout, stderr);
-    edit.history = history_init();
+    edit.history = shell_history_open(shell->run.options->history);
     if (!edit.el || !edit.history) {
         cli_error("cannot set the terminal up for editing: out of memory, or the terminal is of no use");
         return false;
     }
     set_up();
-    find_history();
     sigaction(SIGWINCH, &resize, NULL);
     sigaction(SIGTSTP, &suspend, NULL);
     cli_before_output(hide);
@@ -322,7 +288,7 @@ const char *shell_edit_read(void)
     memcpy(line, text, (size_t)len);
     line[len] = '\0';
     line[strcspn(line, "\n")] = '\0';
-    remember(line);
+    shell_history_add(line);
     return line;
 }
 
@@ -331,8 +297,7 @@ void shell_edit_close(void)
     cli_before_output(NULL);
     if (edit.el)
         el_end(edit.el);
-    if (edit.history)
-        history_end(edit.history);
+    shell_history_close();
     edit.el = NULL;
     edit.history = NULL;
 }

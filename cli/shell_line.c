@@ -128,6 +128,15 @@ static void obey(shell_state *shell, int count, const char **words)
     shell->code = CLI_USAGE;
 }
 
+/* One that is not quoted itself: within quotation marks, those would not be closed. */
+static bool ends_in_backslash(const char *line)
+{
+    size_t len = strlen(line), count = 0;
+    while (count < len && line[len - 1 - count] == '\\')
+        count++;
+    return count % 2 != 0;
+}
+
 void shell_line(shell_state *shell, const char *line)
 {
     Tokenizer *tokenizer = tok_init(NULL);
@@ -138,8 +147,11 @@ void shell_line(shell_state *shell, const char *line)
         return;
     }
     int open = tok_str(tokenizer, line, &count, &words);
-    if (open != 0) {
-        cli_error(open == 3 ? "a backslash at the end of the line" : "a quotation mark that is not closed");
+    if (open < 0) {
+        cli_error("out of memory");
+        shell->code = CLI_FAILED;
+    } else if (open > 0 || ends_in_backslash(line)) {
+        cli_error(open > 0 ? "a quotation mark that is not closed" : "a backslash at the end of the line");
         shell->code = CLI_USAGE;
     } else if (count > SHELL_WORDS_MAX) {
         cli_error("%d words in a line: up to %d", count, SHELL_WORDS_MAX);

@@ -124,9 +124,14 @@ static bool put_line(const remote_call *call, const remote_answer *answer, bool 
            (stream == stderr || cli_flush());
 }
 
+/* One device's to a file or a pipe is as it came; there is one command at a time. */
 static bool piece(remote_call *call, remote_answer *answer, const mqtt_e2e_part *part)
 {
-    return remote_answer_lines(call, answer, part->type == MQTT_E2E_ERROR_OUTPUT, &part->data, put_line);
+    bool error = part->type == MQTT_E2E_ERROR_OUTPUT;
+    FILE *stream = error ? stderr : stdout;
+    if (is_one_of_many(call) || shell_of(call)->editing || isatty(fileno(stream)))
+        return remote_answer_lines(call, answer, error, &part->data, put_line);
+    return put(stream, part->data.data, part->data.len) && (error || cli_flush());
 }
 
 /* Most say who they are. */
