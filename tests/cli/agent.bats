@@ -161,6 +161,48 @@ on() { # DEVICE COMMAND [ARGUMENT...]: without input
     done
 }
 
+# What was asked of an agent that does not get to it is stopped as well, once it does.
+@test "Ctrl-C before any answer stops the command too" {
+    start_agent kitchen
+    local word rounds=0
+    for word in 'was stopped, by signal 2' 'interrupted: no answer; the command may still run'; do
+        rm -f pid
+        suspend "$AGENT"
+        start_spy spy
+        start run run kitchen sh -c "echo \$\$ >$PWD/pid; exec sleep 300" </dev/null
+        until_true has_lines spy.seen 1
+        kill -INT "$PID"
+        until_true has_lines spy.seen 2
+        if [[ $word = was* ]]; then resume "$AGENT"; fi
+        wait_exit "$PID"
+        same "$status" 130
+        contains "$(cat run.err)" "$word"
+        resume "$AGENT"
+        until_true has_times agent-kitchen.err 'how=stopped code=2' $((++rounds))
+        same "$(grep -c ' asked .*command="sh"' agent-kitchen.err)" $rounds
+        [ ! -s pid ] || until_true ended "$(cat pid)"
+    done
+}
+
+# Nothing has gone out: nothing is to be waited for.
+@test "Ctrl-C before there is a broker: the command was not sent" {
+    start_sink
+    start run run kitchen ping </dev/null
+    until_true has sink.out connected
+    kill -INT "$PID"
+    wait_exit "$PID"
+    same "$status" 130
+    contains "$(cat run.err)" 'interrupted: the command was not sent'
+}
+
+start_sink() { # in $PORT: says nothing
+    PORT=$(free_port)
+    node -e 'require("net").createServer(() => console.log("connected"))
+        .listen(+process.argv[1], "127.0.0.1", () => console.log("listening"))' "$PORT" >sink.out 3>&- &
+    PIDS+=("$!")
+    wait_for sink.out listening
+}
+
 @test "a command that ignores the signal is killed" {
     start_agent kitchen
     start run run kitchen sh -c 'trap "" TERM INT; echo $$; while :; do sleep 0.1; done' </dev/null

@@ -19,6 +19,7 @@ setup() {
     unset XDG_CONFIG_HOME XDG_STATE_HOME NO_COLOR SSL_CERT_FILE SSL_CERT_DIR
     : "${MQTT_E2E:=mqtt-e2e}"
     PIDS=()
+    SUSPENDED=()
     SPIES=0
     RESPONDERS=0
     echo '000102030405060708090a0b0c0d0e0f' >key
@@ -30,8 +31,12 @@ setup() {
 
 teardown() {
     local pid
+    if declare -F tear_down >/dev/null; then tear_down; fi
     for pid in "${PIDS[@]}"; do
         kill "$pid" 2>/dev/null || true
+    done
+    for pid in "${SUSPENDED[@]}"; do # else they would not end
+        kill -CONT "$pid" 2>/dev/null || true
     done
     for pid in "${PIDS[@]}"; do
         wait "$pid" 2>/dev/null || true
@@ -81,6 +86,17 @@ ended() { # PID
 
 runs() { # PID
     kill -0 "$1" 2>/dev/null
+}
+
+suspend() { # PID
+    kill -STOP "$1"
+    SUSPENDED+=("$1")
+}
+
+# Not of one that may be about to end: LeakSanitizer stops it then, and would wait for ever.
+resume() { # PID
+    kill -CONT "$1"
+    SUSPENDED=()
 }
 
 # The exit code of a program in the background, in $status.
@@ -169,6 +185,7 @@ e2e() { # COMMAND ARGUMENT...: against our broker
 start() { # NAME COMMAND ARGUMENT...
     local name=$1 command=$2
     shift 2
+    : >"$name.out" # nobody is to find there what the one before said
     : >"$name.err"
     "$MQTT_E2E" "$command" -h 127.0.0.1 -p "$PORT" "$@" <&0 >"$name.out" 2>"$name.err" 3>&- 5>&- &
     PID=$!
@@ -187,6 +204,7 @@ start_sub() { # NAME ARGUMENT...
 start_spy() { # NAME [ARGUMENT...]
     local name=$1
     shift
+    : >"$name.seen"
     SPIES=$((SPIES + 1))
     mosquitto_sub -h 127.0.0.1 -p "$PORT" -i "spy-$name-$SPIES" -t '#' -F '%t %x' "$@" >"$name.seen" 3>&- &
     PID=$!
