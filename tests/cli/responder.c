@@ -6,6 +6,7 @@
  *     twice    it, and then "again"
  *     silent   nothing
  *     message  an ordinary message on the topic `beside`, but no reply
+ *     @FILE    what stands in FILE by then
  */
 #include <signal.h>
 #include <stdio.h>
@@ -37,6 +38,16 @@ static void reply(mqtt_e2e_client *client, const mqtt_e2e_message *message, cons
         printf("cannot reply: %s\n", error.text);
 }
 
+static void reply_file(mqtt_e2e_client *client, const mqtt_e2e_message *message, const char *path)
+{
+    static char data[4096];
+    FILE *file = fopen(path, "re");
+    size_t len = file ? fread(data, 1, sizeof data, file) : 0;
+    if (file)
+        fclose(file);
+    reply(client, message, data, len);
+}
+
 static void on_message(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, void *context)
 {
     const mqtt_e2e_message *message = delivery->message;
@@ -51,7 +62,10 @@ static void on_message(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliver
         mqtt_e2e_client_publish(client, "beside", "x", 1, 0, false, NULL, &error);
         return;
     }
-    reply(client, message, message->payload.data, message->payload.len);
+    if (*how == '@')
+        reply_file(client, message, how + 1);
+    else
+        reply(client, message, message->payload.data, message->payload.len);
     if (strcmp(how, "twice") == 0)
         reply(client, message, "again", 5);
 }
