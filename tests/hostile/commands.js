@@ -5,49 +5,20 @@
 'use strict';
 const { spawn } = require('node:child_process');
 const crypto = require('node:crypto');
-const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
 const { Broker, random } = require('./broker.js');
+const { Kitchen, option, program, sleep } = require('./kitchen.js');
 
-const option = (name, fallback) => {
-  const i = process.argv.indexOf(`--${name}`);
-  return i > 0 ? Number(process.argv[i + 1]) : fallback;
-};
 const wanted = option('commands', 60);
 const seed = option('seed', Date.now() % 1e9);
-const program = process.env.MQTT_E2E || 'mqtt-e2e';
-const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'mqtt-e2e-commands.'));
 const rng = random(seed ^ 0x2545f491);
 const wrong = [];
 const codes = {};
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-let port;
-let agent;
-
-const startAgent = async () => {
-  const said = fs.openSync(`${dir}/agent`, 'a');
-  const child = spawn(program, ['agent', '-K', `${dir}/key`, '-h', '127.0.0.1', '-p', port, '--name', 'kitchen', '--max-commands', 32, '--state', `${dir}/state`,
-    '--command', `work=${dir}/work`, '--audit', `${dir}/audit`], { stdio: ['ignore', said, said] });
-  fs.closeSync(said);
-  agent = { child, exit: new Promise((resolve) => child.on('exit', resolve)) };
-  await sleep(500);
-};
-
-// It notes that it runs, counts on both outputs, and gives back its input.
-const WORK = `#!/bin/sh
-echo "$1" >>"${dir}/ran"
-i=0
-while [ $i -lt $2 ]; do i=$((i + 1)); echo "$1 $i"; done
-echo "error $1" >&2
-cat
-exit 5
-`;
+let kitchen;
 
 // Seconds until it gives up: a lost command is answered by nobody, and a lost end is asked for.
 const run = (id, input, lines) => new Promise((resolve) => {
-  const child = spawn(program, ['run', '-K', `${dir}/key`, '-h', '127.0.0.1', '-p', port, '-W', 40, 'kitchen', 'work', id, lines], { stdio: 'pipe' });
+  const child = spawn(program, ['run', ...kitchen.options, '-W', 40, 'kitchen', 'work', id, lines], { stdio: 'pipe' });
   const out = [];
   const err = [];
   child.stdin.on('error', () => {});
@@ -71,18 +42,10 @@ const command = async (id, must) => {
   if (must && code !== 5) wrong.push(`${id} failed (${code}) though the broker behaves: ${err}`);
 };
 
-const checkOnce = () => {
-  const ran = fs.existsSync(`${dir}/ran`) ? fs.readFileSync(`${dir}/ran`, 'utf8').trim().split('\n') : [];
-  if (new Set(ran).size !== ran.length) wrong.push(`run twice: ${ran.filter((id, i) => ran.indexOf(id) !== i)}`);
-  return ran.length;
-};
-
 const main = async () => {
-  fs.writeFileSync(`${dir}/key`, '000102030405060708090a0b0c0d0e0f\n', { mode: 0o600 });
-  fs.writeFileSync(`${dir}/work`, WORK, { mode: 0o755 });
   const broker = new Broker({ seed, breaks: 0.001 });
-  port = await broker.listen();
-  await startAgent();
+  kitchen = new Kitchen(await broker.listen());
+  await kitchen.start();
   broker.rate = 0.2;
   broker.honest = false;
   const start = Date.now();
@@ -90,27 +53,21 @@ const main = async () => {
   const worker = async () => {
     while (next < wanted && wrong.length === 0) await command(`c${next++}`, false);
   };
-  const killer = setInterval(async () => {
-    agent.child.kill('SIGKILL');
-    await startAgent();
-  }, 20000);
+  kitchen.beginKilling();
   await Promise.all([1, 2, 3, 4, 5, 6].map(worker));
-  clearInterval(killer);
-  await sleep(600);
+  await kitchen.endKilling();
   const faults = broker.faults;
   const before = { ...codes };
   broker.behave();
   await sleep(3000);
   await Promise.all([1, 2, 3, 4].map((i) => command(`p${i}`, true)));
-  const ran = checkOnce();
+  const { twice, count } = kitchen.ran();
+  if (twice.length > 0) wrong.push(`run twice: ${twice}`);
   if (!before[5]) wrong.push('not one command ended well');
-  agent.child.kill('SIGTERM');
-  await agent.exit;
+  await kitchen.end(wrong.length > 0);
   await broker.close();
-  console.log(`seed ${seed}: ${faults} faults in ${Math.round((Date.now() - start) / 1000)} s; ${wanted} commands, exit codes ${JSON.stringify(before)}; ${ran} were run, each once`);
+  console.log(`seed ${seed}: ${faults} faults in ${Math.round((Date.now() - start) / 1000)} s; ${wanted} commands, exit codes ${JSON.stringify(before)}; ${count} were run, each once`);
   for (const text of wrong) console.log(`WRONG ${text}`);
-  if (wrong.length > 0) console.log(fs.readFileSync(`${dir}/agent`, 'utf8').split('\n').slice(-20).join('\n'));
-  fs.rmSync(dir, { recursive: true });
   process.exitCode = wrong.length > 0 ? 1 : 0;
 };
 
