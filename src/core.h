@@ -28,7 +28,21 @@ typedef struct {
     size_t len;
 } e2e_draft;
 
-/* Seals; *id (may be NULL) names the packet. */
+#include "toit.h"
+
+/* A time as the table has it: of a session of the Toit profile in nanoseconds, the last one of that millisecond. */
+static inline int64_t e2e_session_table_time(const mqtt_e2e_session *session, int64_t ms)
+{
+    return E2E_IS_TOIT(session) ? e2e_toit_table_time(ms) : ms;
+}
+
+/* And back. */
+static inline int64_t e2e_session_ms(const mqtt_e2e_session *session, int64_t table_time)
+{
+    return E2E_IS_TOIT(session) ? table_time / E2E_TOIT_NS : table_time;
+}
+
+/* Seals in the protocol; *id (may be NULL) names the packet. */
 mqtt_e2e_status e2e_seal_draft(mqtt_e2e_session *session, const mqtt_e2e_topic *topic, const e2e_draft *draft,
                                uint8_t *packet, size_t size, size_t *packet_len, mqtt_e2e_id *id);
 

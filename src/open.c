@@ -328,6 +328,11 @@ mqtt_e2e_status mqtt_e2e_open(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, 
     memset(message, 0, sizeof *message);
     if (size < len)
         return MQTT_E2E_NO_ROOM;
+    if (E2E_IS_TOIT(s)) {
+        status = e2e_toit_open(s, topic, packet, len, out, e2e_session_now(s, now_ms), message);
+        count(s, status);
+        return status;
+    }
     a.text = len >= MQTT_E2E_OVERHEAD ? out + E2E_HEADER_SIZE : NULL;
     a.utc = e2e_session_now(s, now_ms);
     status = judge(s, &a);

@@ -14,7 +14,14 @@ static bool same_id(const e2e_stream *stream, const uint8_t *id)
 }
 
 /* ---- The index: open addressing with linear probing; a place holds a record's number plus one. Ids are outputs of
- * HMAC made by holders of the key, and only their streams enter, so the id's first bytes are the hash. ---- */
+ * HMAC made by holders of the key, and only their streams enter, so the id's first bytes are the hash. In the Toit profile these
+ * are the time, and the last ones are random. ---- */
+
+#ifdef MQTT_E2E_TOIT
+#define HASH_AT (MQTT_E2E_STREAM_ID_SIZE - 2)
+#else
+#define HASH_AT 0
+#endif
 
 static size_t mask_of(const e2e_replay *replay)
 {
@@ -23,7 +30,7 @@ static size_t mask_of(const e2e_replay *replay)
 
 static size_t home_of(const e2e_replay *replay, const uint8_t *id)
 {
-    return ((size_t)id[0] | (size_t)id[1] << 8) & mask_of(replay);
+    return ((size_t)id[HASH_AT] | (size_t)id[HASH_AT + 1] << 8) & mask_of(replay);
 }
 
 /* The place of a stream, or the empty one where it would go. */
@@ -170,10 +177,6 @@ void e2e_replay_accept(e2e_replay *replay, e2e_stream *stream, const mqtt_e2e_id
     replay->last = stream;
 }
 
-/* No time is above their floor. The second is for one that ended at a time which is not known yet. */
-#define FULL         INT64_MAX
-#define FULL_UNTIMED (INT64_MAX - 1)
-
 void e2e_replay_enter_full(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_ID_SIZE], int64_t newest,
                            bool timed)
 {
@@ -182,7 +185,7 @@ void e2e_replay_enter_full(e2e_replay *replay, const uint8_t id[MQTT_E2E_STREAM_
     if (stream == NULL)
         stream = e2e_replay_enter(replay, id, UINT32_MAX);
     stream->highest = UINT32_MAX;
-    stream->floor = timed ? FULL : FULL_UNTIMED;
+    stream->floor = timed ? E2E_REPLAY_FULL : E2E_REPLAY_FULL_UNTIMED;
     memset(stream->map, 0xff, map_size(replay));
     if (newest > stream->newest)
         stream->newest = newest;
@@ -193,9 +196,9 @@ void e2e_replay_time_full(e2e_replay *replay, int64_t utc)
     for (size_t i = 0; i < replay->count; i++) {
         e2e_stream *stream = e2e_replay_at(replay, i);
 
-        if (stream->floor != FULL_UNTIMED)
+        if (stream->floor != E2E_REPLAY_FULL_UNTIMED)
             continue;
-        stream->floor = FULL;
+        stream->floor = E2E_REPLAY_FULL;
         if (stream->newest < utc)
             stream->newest = utc;
     }

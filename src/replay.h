@@ -27,6 +27,10 @@ typedef struct {
 
 typedef mqtt_e2e_replay_ e2e_replay;
 
+/* Floors of streams that are full: no time is above them. The second is for one that ended at a time which is not known yet. */
+#define E2E_REPLAY_FULL         INT64_MAX
+#define E2E_REPLAY_FULL_UNTIMED (INT64_MAX - 1)
+
 /* Large tables have an index. Compiled for no more than 16 streams, as on microcontrollers, there is no code for one. */
 #ifndef MQTT_E2E_STREAMS_MAX
 #define MQTT_E2E_STREAMS_MAX 32767

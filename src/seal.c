@@ -27,6 +27,8 @@ static size_t padded_size(const mqtt_e2e_session *s, size_t len)
 
 size_t mqtt_e2e_sealed_size(const mqtt_e2e_session *s, size_t len)
 {
+    if (E2E_IS_TOIT(s))
+        return e2e_toit_sealed_size(len, padded_size(s, len));
     return MQTT_E2E_OVERHEAD + padded_size(s, len);
 }
 
@@ -73,6 +75,8 @@ mqtt_e2e_status e2e_seal_draft(mqtt_e2e_session *s, const mqtt_e2e_topic *topic,
     size_t n = mqtt_e2e_sealed_size(s, draft->prefix_len + draft->len);
     mqtt_e2e_id own = s->own;
 
+    if (E2E_IS_TOIT(s))
+        return MQTT_E2E_UNSUPPORTED; /* a request, a reply, or a message sealed anew */
     if (draft->len > MQTT_E2E_PAYLOAD_MAX || n > MQTT_E2E_OVERHEAD + MQTT_E2E_PAYLOAD_MAX)
         return MQTT_E2E_TOO_LONG;
     if (size < n)
@@ -105,6 +109,9 @@ mqtt_e2e_status mqtt_e2e_seal(mqtt_e2e_session *s, const mqtt_e2e_topic *topic, 
         return MQTT_E2E_BAD_TOPIC;
     if (draft.time == 0)
         return MQTT_E2E_NO_CLOCK;
+    if (E2E_IS_TOIT(s))
+        return kind == MQTT_E2E_MESSAGE ? e2e_toit_seal(s, &draft, packet, size, packet_len)
+                                        : MQTT_E2E_UNSUPPORTED;
     return e2e_seal_draft(s, topic, &draft, packet, size, packet_len, NULL);
 }
 

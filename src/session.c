@@ -32,11 +32,22 @@ static size_t index_size(size_t streams)
     return size;
 }
 
+/* In the Toit profile each packet is a stream of its own, of one counter. */
+static uint16_t streams_of(const mqtt_e2e_options *o)
+{
+    return E2E_IS_TOIT(o) && o->streams < MQTT_E2E_TOIT_NONCES ? MQTT_E2E_TOIT_NONCES : o->streams;
+}
+
+static uint16_t window_of(const mqtt_e2e_options *o)
+{
+    return E2E_IS_TOIT(o) ? 64 : o->window;
+}
+
 size_t mqtt_e2e_session_size(const mqtt_e2e_options *options)
 {
     return MQTT_E2E_SESSION_SIZE(options->crypto->state_size, 0, 0, options->requests,
                                  options->lasting_topics) +
-           options->streams * MQTT_E2E_STREAM_SIZE_(options->window) + index_size(options->streams);
+           streams_of(options) * MQTT_E2E_STREAM_SIZE_(window_of(options)) + index_size(streams_of(options));
 }
 
 static bool base_ok(const char *base)
@@ -54,7 +65,7 @@ static bool options_ok(const mqtt_e2e_options *o)
            o->floor_ms <= E2E_TIME_MAX && (o->base == NULL || base_ok(o->base)) &&
            (o->prefix == NULL || e2e_names_topic_ok(o->prefix, e2e_names_length(o->prefix)) ||
             o->prefix[0] == '\0') &&
-           (o->hint != NULL || o->hint_len == 0);
+           (o->hint != NULL || o->hint_len == 0) && E2E_TOIT_OPTIONS_OK(o);
 }
 
 static void copy_options(mqtt_e2e_session *s, const mqtt_e2e_options *o)
@@ -71,24 +82,28 @@ static void copy_options(mqtt_e2e_session *s, const mqtt_e2e_options *o)
     s->clock_lead = o->clock_lead_ms;
     s->longest_packet = o->longest_packet;
     s->plain_topics = o->plain_topics;
+    if (E2E_IS_TOIT(o)) {
+        s->profile = o->profile;
+        s->plain_topics = true;
+    }
     s->strict_start = o->strict_start;
     s->own_clock = o->own_clock_ms;
     s->floor_kept = o->floor_given;
-    s->replay.floor = o->floor_ms;
+    s->replay.floor = e2e_session_table_time(s, o->floor_ms);
 }
 
 /* Hands the storage behind the session out to its parts, in the order of MQTT_E2E_SESSION_SIZE. */
 static void lay_out(mqtt_e2e_session *s, const mqtt_e2e_options *o)
 {
     uint8_t *p = (uint8_t *)s + MQTT_E2E_ALIGN_(sizeof *s);
-    size_t size_of_index = index_size(o->streams);
+    size_t size_of_index = index_size(streams_of(o));
 
     s->keys = p;
     p += MQTT_E2E_ALIGN_(o->crypto->state_size);
     s->replay.streams = p;
-    s->replay.capacity = o->streams;
-    s->replay.words = o->window / 64;
-    p += (size_t)o->streams * MQTT_E2E_STREAM_SIZE_(o->window);
+    s->replay.capacity = streams_of(o);
+    s->replay.words = window_of(o) / 64;
+    p += (size_t)streams_of(o) * MQTT_E2E_STREAM_SIZE_(window_of(o));
     if (size_of_index > 0) {
         s->replay.index = (void *)p;
         while ((size_t)2 << s->replay.index_bits < size_of_index)
@@ -129,7 +144,8 @@ static int set_up_keys(mqtt_e2e_session *s, const uint8_t *key)
 {
     uint8_t keys[3 * E2E_KEY_MAX];
     int failed = e2e_keys_extract(s->crypto, key, s->key_len, s->prk) != 0 || derive_keys(s, keys) != 0 ||
-                 s->crypto->init(s->keys, keys, s->key_len) != 0;
+                 (E2E_IS_TOIT(s) && e2e_toit_key(s, key, keys) != 0) ||
+                 s->crypto->init(s->keys, keys, s->key_len) != 0 || (E2E_IS_TOIT(s) && e2e_toit_base(s) != 0);
 
     mqtt_e2e_wipe_memory(keys, sizeof keys);
     return failed ? -1 : 0;
@@ -150,7 +166,7 @@ int e2e_session_new_stream(mqtt_e2e_session *s, const uint8_t *random, int64_t u
     if (!failed) {
         memcpy(s->own.stream, mac, sizeof s->own.stream);
         E2E_KNOWN(s->own.stream, sizeof s->own.stream); /* as a header that was unmasked: open.c */
-        s->own.counter = 0;
+        s->own.counter = E2E_IS_TOIT(s) ? e2e_packet_get_u32(mac + sizeof s->own.stream) : 0;
     }
     mqtt_e2e_wipe_memory(key, sizeof key);
     mqtt_e2e_wipe_memory(mac, sizeof mac);
@@ -186,14 +202,17 @@ mqtt_e2e_status mqtt_e2e_init(mqtt_e2e_session **session, void *storage, size_t 
 mqtt_e2e_status mqtt_e2e_renew(mqtt_e2e_session *s, const uint8_t random[MQTT_E2E_RANDOM_SIZE],
                                int64_t now_ms)
 {
-    int64_t utc = e2e_session_now(s, now_ms);
+    int64_t utc = e2e_session_now(s, now_ms), ended = e2e_session_table_time(s, utc);
     mqtt_e2e_id former = s->own;
 
     if (e2e_session_new_stream(s, random, utc) != 0)
         return MQTT_E2E_CRYPTO_FAILED;
     /* Also if it sealed nothing here: after a fork the other process may. */
-    e2e_replay_enter_full(&s->replay, former.stream, utc > s->last_sealed ? utc : s->last_sealed, utc != 0);
+    e2e_replay_enter_full(&s->replay, former.stream, ended > s->last_sealed ? ended : s->last_sealed,
+                          utc != 0);
     s->asking = false;
+    if (E2E_IS_TOIT(s))
+        s->last_sealed = 0; /* from where the time goes on */
     return MQTT_E2E_OK;
 }
 
@@ -212,8 +231,8 @@ static void learn(mqtt_e2e_session *s, int64_t utc)
 {
     s->clock_known = true;
     if (!s->floor_kept)
-        e2e_replay_raise(&s->replay, s->strict_start ? utc + s->clock_lead : utc);
-    e2e_replay_time_full(&s->replay, utc);
+        e2e_replay_raise(&s->replay, e2e_session_table_time(s, s->strict_start ? utc + s->clock_lead : utc));
+    e2e_replay_time_full(&s->replay, e2e_session_table_time(s, utc));
 }
 
 int64_t e2e_session_now(mqtt_e2e_session *s, int64_t now_ms)
@@ -245,7 +264,7 @@ void e2e_session_set_offset(mqtt_e2e_session *s, int64_t offset, int64_t now_ms,
     if (!s->clock_known)
         learn(s, utc);
     else if (!s->floor_kept && utc - before > s->clock_lead)
-        e2e_replay_raise(&s->replay, utc);
+        e2e_replay_raise(&s->replay, e2e_session_table_time(s, utc));
 }
 
 void mqtt_e2e_set_clock(mqtt_e2e_session *s, int64_t utc_ms, int64_t now_ms)
@@ -257,7 +276,7 @@ void mqtt_e2e_set_clock(mqtt_e2e_session *s, int64_t utc_ms, int64_t now_ms)
 void mqtt_e2e_raise_floor(mqtt_e2e_session *s, int64_t utc_ms)
 {
     if (utc_ms <= E2E_TIME_MAX)
-        e2e_replay_raise(&s->replay, utc_ms);
+        e2e_replay_raise(&s->replay, e2e_session_table_time(s, utc_ms));
 }
 
 /* ---- Looking inside ---- */
@@ -276,13 +295,13 @@ bool mqtt_e2e_last_seen(const mqtt_e2e_session *s, const uint8_t *stream, mqtt_e
         return false;
     memcpy(highest->stream, found->id, sizeof highest->stream);
     highest->counter = found->highest;
-    *newest = found->newest;
+    *newest = e2e_session_ms(s, found->newest);
     return true;
 }
 
 int64_t mqtt_e2e_floor(const mqtt_e2e_session *s)
 {
-    return s->replay.floor;
+    return e2e_session_ms(s, s->replay.floor);
 }
 
 const uint32_t *mqtt_e2e_counts(const mqtt_e2e_session *s)

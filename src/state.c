@@ -2,7 +2,7 @@
 /*
  * Stored replay state (docs/PROTOCOL.md §4, "With stored state"), as bytes:
  *
- *   "mqe1" ‖ words (2) ‖ streams (2) ‖ lasting topics (2) ‖ floor (8) ‖ old floor (8) ‖
+ *   "mqe1" (of the Toit profile, whose times are nanoseconds, "mqeT") ‖ words (2) ‖ streams (2) ‖ lasting topics (2) ‖ floor (8) ‖ old floor (8) ‖
  *   lasting floor (8) ‖ own stream id (12) ‖ last sealing (8) ‖ 1 if the floor is to be kept, 0 if the time that
  *   raises it was not known yet (1)
  *   for each stream: id (12) ‖ highest (4) ‖ newest (8) ‖ floor (8) ‖ words × 8 bytes of the map, where bit i of
@@ -22,7 +22,7 @@
 #define LASTING_SIZE     16
 #define MAC_SIZE         16
 
-static const uint8_t magic[4] = {'m', 'q', 'e', '1'};
+static const uint8_t magic[4] = {'m', 'q', 'e', '1'}, toit_magic[4] = {'m', 'q', 'e', 'T'};
 
 static uint64_t size_for(uint64_t streams, uint64_t words, uint64_t lasting)
 {
@@ -53,6 +53,8 @@ static int mac_of(const mqtt_e2e_session *s, const uint8_t *state, size_t len, u
 static uint8_t *put_head(const mqtt_e2e_session *s, uint8_t *p)
 {
     memcpy(p, magic, sizeof magic);
+    if (E2E_IS_TOIT(s))
+        memcpy(p, toit_magic, sizeof toit_magic);
     e2e_packet_put_u16(p + 4, s->replay.words);
     e2e_packet_put_u16(p + 6, s->replay.count);
     e2e_packet_put_u16(p + 8, s->lasting_used);
@@ -162,7 +164,7 @@ static bool usable(const mqtt_e2e_session *s, const uint8_t *state, size_t len)
 {
     uint8_t mac[MAC_SIZE], differ = 0;
 
-    if (len < HEAD_SIZE + MAC_SIZE || memcmp(state, magic, sizeof magic) != 0 ||
+    if (len < HEAD_SIZE + MAC_SIZE || memcmp(state, E2E_IS_TOIT(s) ? toit_magic : magic, sizeof magic) != 0 ||
         e2e_packet_get_u16(state + 4) == 0)
         return false;
     if (len !=
@@ -179,7 +181,7 @@ static bool usable(const mqtt_e2e_session *s, const uint8_t *state, size_t len)
 mqtt_e2e_status mqtt_e2e_load(mqtt_e2e_session *s, const uint8_t *state, size_t len, int64_t now_ms)
 {
     size_t words, streams;
-    int64_t utc = e2e_session_now(s, now_ms), last_sealed;
+    int64_t utc = e2e_session_now(s, now_ms), ended = e2e_session_table_time(s, utc), last_sealed;
     const uint8_t *p = state + HEAD_SIZE;
 
     if (s->replay.count != 0 || s->lasting_used != 0 || !usable(s, state, len))
@@ -191,12 +193,13 @@ mqtt_e2e_status mqtt_e2e_load(mqtt_e2e_session *s, const uint8_t *state, size_t 
         load_stream(s, p, words);
     load_lasting(s, p, e2e_packet_get_u16(state + 8));
     last_sealed = e2e_packet_get_i64(state + 46);
-    e2e_replay_enter_full(&s->replay, state + 34, utc > last_sealed ? utc : last_sealed, utc != 0);
+    e2e_replay_enter_full(&s->replay, state + 34, ended > last_sealed ? ended : last_sealed, utc != 0);
     return MQTT_E2E_OK;
 }
 
 void mqtt_e2e_mark(mqtt_e2e_session *s, const mqtt_e2e_id *id, int64_t time)
 {
     /* What came before in the window is forgotten where the stream was not known: as when it was accepted. */
-    e2e_replay_accept(&s->replay, e2e_replay_find(&s->replay, id->stream), id, time);
+    e2e_replay_accept(&s->replay, e2e_replay_find(&s->replay, id->stream), id,
+                      E2E_IS_TOIT(s) ? e2e_packet_get_i64(id->stream) : time);
 }

@@ -124,6 +124,14 @@ static inline bool mqtt_e2e_refused(mqtt_e2e_status status)
 
 /* ---- Options ----------------------------------------------------------------------------------- */
 
+/* What is spoken. A session speaks one of them. */
+typedef enum {
+    MQTT_E2E_PROFILE_1 = 0, /* the protocol */
+    MQTT_E2E_PROFILE_TOIT =
+        1 /* what the Toit library mqtt-e2e 0.0.1 speaks, with all its weaknesses: see "The Toit
+                               * profile" below */
+} mqtt_e2e_profile;
+
 typedef struct {
     const mqtt_e2e_crypto *crypto; /* required */
     const uint8_t *key;            /* required; read by init only */
@@ -160,10 +168,32 @@ typedef struct {
     const char
         *prefix; /* what a broker or bridge puts before the topics it hands to us, slash included, or NULL */
     bool plain_topics; /* levels go as they are; both ends must agree. Default hidden */
+
+    uint8_t
+        profile; /* an mqtt_e2e_profile. Not to be set by hand: mqtt_e2e_toit sets it, and what goes with it */
 } mqtt_e2e_options;
 
 /* Sets every option to its default, and the required ones to NULL. */
 void mqtt_e2e_defaults(mqtt_e2e_options *options);
+
+/*
+ * The Toit profile (docs/TOIT.md)
+ *
+ * Turns options into those of a node that talks to nodes which run the Toit library mqtt-e2e 0.0.1: the key is used as it is, and
+ * has 16 bytes; topics are plain; the time window is 15 s either way; 64 nonces are remembered at least. Whatever can be set
+ * may be set otherwise afterwards. It is weaker than the protocol: who sees a packet reads when it was made, and can
+ * have it accepted on another topic. There are messages only, of 65,535 bytes at most: no requests and replies, no lasting
+ * messages, none sealed anew, no time from a peer (UNSUPPORTED). A message's id is its nonce, and its counter 0;
+ * mqtt_e2e_seal says EXHAUSTED when the clock was set back by more than a second.
+ *
+ * Built into hosts' libraries. Firmware has it where src/ is compiled with MQTT_E2E_TOIT; elsewhere it costs no byte, and
+ * this function is not there.
+ */
+void mqtt_e2e_toit(mqtt_e2e_options *options);
+
+#define MQTT_E2E_TOIT_OVERHEAD    31 /* bytes that a packet has more than max(payload, pad size) */
+#define MQTT_E2E_TOIT_PAYLOAD_MAX 65535
+#define MQTT_E2E_TOIT_NONCES      64 /* the least options.streams, whatever is set */
 
 /* ---- Topics ------------------------------------------------------------------------------------ */
 
@@ -266,6 +296,7 @@ typedef struct {
     char key_base[MQTT_E2E_BASE_SIZE];
     uint8_t prk[MQTT_E2E_HASH_SIZE];
     uint8_t topic_mac[MQTT_E2E_HASH_SIZE];
+    uint8_t profile;
 } mqtt_e2e_session;
 
 #define MQTT_E2E_ALIGN_(n)            (((size_t)(n) + 7) & ~(size_t)7)

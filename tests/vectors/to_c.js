@@ -8,6 +8,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { bytes, fromHex, hex, sha256 } = require('./lib/bytes');
+const toitTables = require('./lib/toit_tables');
 
 const LONGEST_LITERAL = 2000; // C11 §5.2.4.1 promises 4,095
 
@@ -48,7 +49,7 @@ function times(given) {
 
 class Writer {
   constructor() {
-    this.out = ['/* Written by to_c.js. */', '#include "vectors.h"', ''];
+    this.out = ['/* Written by to_c.js. */', '#include "toit_vectors.h"', ''];
   }
 
   // `static` tables are parts of others.
@@ -184,13 +185,15 @@ function scenarios(w) {
   w.counted('vector_scenario', 'vector_scenarios', 'vector_scenario_count', entries);
 }
 
+const toit = (w) => toitTables(w, { struct, run, runOfHex, text, int64, value, load });
+
 function main(args) {
   if (args.length !== 1) {
     console.error('usage: node to_c.js FILE');
     return 2;
   }
   const w = new Writer();
-  [keys, streams, padme, packets, topics, scenarios].forEach((write) => write(w));
+  [keys, streams, padme, packets, topics, scenarios, toit].forEach((write) => write(w));
   fs.writeFileSync(args[0], `${w.out.join('\n')}\n`);
   return 0;
 }
