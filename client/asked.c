@@ -67,6 +67,27 @@ bool e2e_client_check(mqtt_e2e_client *client, int qos, size_t len, mqtt_e2e_err
     return true;
 }
 
+bool e2e_client_is_toit(const mqtt_e2e_client *client)
+{
+    return client->options.session.profile == MQTT_E2E_PROFILE_TOIT;
+}
+
+bool e2e_client_check_profile(const mqtt_e2e_client *client, const char *what, mqtt_e2e_error *error)
+{
+    return !e2e_client_is_toit(client) ||
+           e2e_error_set(error, "publish messages, and subscribe to what comes back",
+                         "the Toit profile has no %s", what);
+}
+
+/* Longer messages than there are; of the protocol MQTT itself has the limit. */
+static bool check_length(const mqtt_e2e_client *client, size_t len, mqtt_e2e_error *error)
+{
+    return !e2e_client_is_toit(client) || len <= MQTT_E2E_TOIT_PAYLOAD_MAX ||
+           e2e_error_set(error, "send it in parts",
+                         "a message of %zu bytes: the Toit profile takes %d at most", len,
+                         MQTT_E2E_TOIT_PAYLOAD_MAX);
+}
+
 void e2e_client_pump(mqtt_e2e_client *client)
 {
     for (unsigned i = 0; client->inside == 0 && i < client->broker_count; i++)
@@ -166,7 +187,8 @@ bool mqtt_e2e_client_publish(mqtt_e2e_client *client, const char *name, const vo
     uint64_t mine;
     bool fine;
 
-    if (!e2e_client_check(client, qos, len, error))
+    if (!e2e_client_check(client, qos, len, error) || !check_length(client, len, error) ||
+        (retain && !e2e_client_check_profile(client, "lasting (retained) messages", error)))
         return false;
     draft.topic = e2e_client_topic(client, name, error);
     if (draft.topic == NULL)
@@ -184,7 +206,8 @@ bool mqtt_e2e_client_reply(mqtt_e2e_client *client, const mqtt_e2e_id *request, 
     uint64_t ticket;
     bool fine;
 
-    if (!e2e_client_check(client, qos, len, error))
+    if (!e2e_client_check(client, qos, len, error) ||
+        !e2e_client_check_profile(client, "requests and replies", error))
         return false;
     draft.topic = e2e_client_reply_topic(client, request, error);
     if (draft.topic == NULL)

@@ -30,10 +30,12 @@ void e2e_copies_free(e2e_copies *copies)
     copies->table = NULL;
 }
 
-/* The counter spreads the messages of a stream, its id the streams. */
+/* The counter spreads the messages of a stream, its id the streams: its last bytes, as in the Toit profile, where ids are nonces, these
+ * are random and the first ones are the time. */
 static e2e_copy *place(e2e_copies *copies, const mqtt_e2e_id *id)
 {
-    return &copies->table[(id->counter + ((uint32_t)id->stream[0] | (uint32_t)id->stream[1] << 8)) % PLACES];
+    return &copies
+                ->table[(id->counter + ((uint32_t)id->stream[10] | (uint32_t)id->stream[11] << 8)) % PLACES];
 }
 
 void e2e_copies_accepted(e2e_copies *copies, const mqtt_e2e_id *id, unsigned broker)

@@ -46,6 +46,8 @@ void mqtt_e2e_client_use(mqtt_e2e_client_options *options, const mqtt_e2e_config
     options->user = unless_empty(config->user);
     options->password = unless_empty(config->password);
     options->tls = config->tls;
+    if (config->profile == MQTT_E2E_PROFILE_TOIT)
+        mqtt_e2e_toit(&options->session);
 }
 
 /* ---- Checks -------------------------------------------------------------------------------------- */
@@ -65,6 +67,25 @@ static bool check_session(const mqtt_e2e_options *o, mqtt_e2e_error *error)
         return e2e_error_set(error, "", "a window of %u: it must be a multiple of 64", (unsigned)o->window);
     if (o->streams < 1 || o->streams > 32767)
         return e2e_error_set(error, "", "%u streams: 1 to 32767 can be remembered", (unsigned)o->streams);
+    return true;
+}
+
+/* What a client may be asked for that is not in the Toit profile. */
+static bool check_profile(const mqtt_e2e_client_options *o, mqtt_e2e_error *error)
+{
+    if (o->session.profile == MQTT_E2E_PROFILE_1)
+        return true;
+    if (o->session.profile != MQTT_E2E_PROFILE_TOIT)
+        return e2e_error_set(error, "set it by mqtt_e2e_toit", "profile %u is unknown",
+                             (unsigned)o->session.profile);
+    if (o->session.key_len != 16)
+        return e2e_error_set(error, "make one with: mqtt-e2e keygen --profile toit",
+                             "a key of %zu bits: the Toit profile takes 128", o->session.key_len * 8);
+    if (o->time_source || o->session.lasting_topics > 0)
+        return e2e_error_set(error, "", "the Toit profile has no %s",
+                             o->time_source ? "time source" : "lasting messages");
+    if (o->spool_dir != NULL)
+        return e2e_error_set(error, "", "the Toit profile has no spool: nothing can be sealed anew in it");
     return true;
 }
 
@@ -280,8 +301,8 @@ bool e2e_options_take(mqtt_e2e_client *client, const mqtt_e2e_client_options *op
     mqtt_e2e_options *session = &client->options.session;
     const void *hint = options->session.hint;
 
-    if (!check_session(&options->session, error) || !check_mqtt(options, error) ||
-        !check_numbers(options, error) || !check_proxy(options->proxy, error))
+    if (!check_session(&options->session, error) || !check_profile(options, error) ||
+        !check_mqtt(options, error) || !check_numbers(options, error) || !check_proxy(options->proxy, error))
         return false;
     client->options = *options;
     session->hint = NULL;

@@ -286,6 +286,9 @@ void e2e_options_free(mqtt_e2e_client *client);
 bool e2e_options_random_id(mqtt_e2e_client *client);
 /* What holds for every message from the user: that it can be one at all. */
 bool e2e_client_check(mqtt_e2e_client *client, int qos, size_t len, mqtt_e2e_error *error);
+/* Whether the profile has what is asked for, `what` in plural; the Toit profile has messages alone. */
+bool e2e_client_check_profile(const mqtt_e2e_client *client, const char *what, mqtt_e2e_error *error);
+bool e2e_client_is_toit(const mqtt_e2e_client *client);
 /* UTC in milliseconds, with the user's offset; after a jump forward the session's floor is raised (§4). */
 int64_t e2e_clock_now(mqtt_e2e_client *client);
 /* Waits until the clock shows more than the floor: what others seal in the millisecond of the start is stale to us, and on a

@@ -167,7 +167,8 @@ bool mqtt_e2e_client_request(mqtt_e2e_client *client, const char *name, const vo
     e2e_outgoing draft = {.kind = MQTT_E2E_REQUEST, .qos = qos, .payload = payload, .len = len};
     e2e_request *request = NULL;
 
-    if (!e2e_client_check(client, qos, len, error) || !subscribe_replies(client, error))
+    if (!e2e_client_check(client, qos, len, error) ||
+        !e2e_client_check_profile(client, "requests and replies", error) || !subscribe_replies(client, error))
         return false;
     draft.topic = e2e_client_topic(client, name, error);
     if (draft.topic == NULL)

@@ -213,7 +213,7 @@ static mqtt_e2e_status seal_entry(mqtt_e2e_client *client, e2e_entry *entry, e2e
     e2e_queue_unseal(entry);
     entry->sealed_at = e2e_clock_boot();
     entry->sealed_ms = e2e_clock_now(client);
-    entry->draft.again = may_go_again(entry);
+    entry->draft.again = may_go_again(entry); /* in the Toit profile: not at all */
     status = seal(client, &entry->draft, entry->sealed_ms, sealed);
     if (status == MQTT_E2E_OK && !entry->draft.again) {
         entry->draft.first = mqtt_e2e_own_stream(client->session);
@@ -289,7 +289,13 @@ static bool not_sealed(mqtt_e2e_client *client, e2e_entry *entry, mqtt_e2e_statu
     }
     if (status == MQTT_E2E_EXHAUSTED && entry->flying == 0)
         return true; /* a request: it waits for the new stream's reply topic */
-    e2e_error_status(&error, status);
+    if (status == MQTT_E2E_UNSUPPORTED)
+        e2e_error_set(&error, "",
+                      "no broker acknowledged it in %.1f s, and in the Toit profile it can't be"
+                      " sealed anew: it might be taken twice",
+                      (double)e2e_send_fresh_ms(client) / 1000);
+    else
+        e2e_error_status(&error, status);
     e2e_flights_fail(client, entry, &error);
     return true;
 }

@@ -102,9 +102,11 @@ bool e2e_uri_hosts(const char *text, size_t len, mqtt_e2e_config *config, mqtt_e
 
 /* ---- Query --------------------------------------------------------------------------------------- */
 
-typedef enum { BASE, NAME, TLS, USER, PASSWORD, PLAIN, ANNOUNCE, KEYS } key;
+typedef enum { BASE, NAME, TLS, USER, PASSWORD, PLAIN, ANNOUNCE, PROFILE, KEYS } key;
 
-static const char *const keys[KEYS] = {"base", "name", "tls", "user", "password", "plain", "announce"};
+static const char *const keys[KEYS] = {"base",     "name",  "tls",      "user",
+                                       "password", "plain", "announce", "profile"};
+#define ALL_KEYS "the keys are base, name, tls, user, password, plain, announce, profile"
 
 static key find_key(const char *text, size_t len)
 {
@@ -118,12 +120,9 @@ static key find_key(const char *text, size_t len)
 static bool unknown_key(const char *text, size_t len, bool password_seen, mqtt_e2e_error *error)
 {
     if (password_seen || len > 32 || !all_of(text, len, "-._"))
-        return e2e_error_set(
-            error,
-            "an '&' in a value is written %26; the keys are base, name, tls, user, password, plain, announce",
-            "an unknown key in the query");
-    return e2e_error_set(error, "the keys are base, name, tls, user, password, plain, announce",
-                         "unknown key '%.*s' in the query", (int)len, text);
+        return e2e_error_set(error, "an '&' in a value is written %26; " ALL_KEYS,
+                             "an unknown key in the query");
+    return e2e_error_set(error, ALL_KEYS, "unknown key '%.*s' in the query", (int)len, text);
 }
 
 static bool parse_flag(const char *name, const char *text, size_t len, bool *flag, mqtt_e2e_error *error)
@@ -131,6 +130,18 @@ static bool parse_flag(const char *name, const char *text, size_t len, bool *fla
     if (len != 1 || (text[0] != '0' && text[0] != '1'))
         return e2e_error_set(error, "", "%s must be 0 or 1", name);
     *flag = text[0] == '1';
+    return true;
+}
+
+static bool parse_profile(const char *text, size_t len, mqtt_e2e_config *config, mqtt_e2e_error *error)
+{
+    bool toit = len == 4 && memcmp(text, "toit", 4) == 0;
+    if (!toit && !(len == 1 && text[0] == '1'))
+        return e2e_error_set(error, "", "profile must be 1 or toit");
+    if (toit && config->key_len != 16)
+        return e2e_error_set(error, "make one: mqtt-e2e keygen --profile toit",
+                             "a key of 256 bits: the Toit profile takes 128");
+    config->profile = toit ? MQTT_E2E_PROFILE_TOIT : MQTT_E2E_PROFILE_1;
     return true;
 }
 
@@ -183,6 +194,8 @@ static bool set(key k, const char *text, size_t len, mqtt_e2e_config *config, mq
         return parse_flag("tls", text, len, &config->tls, error);
     case PLAIN:
         return parse_flag("plain", text, len, &config->plain_topics, error);
+    case PROFILE:
+        return parse_profile(text, len, config, error);
     case NAME:
         return parse_text("name", text, len, config->name, sizeof config->name, error);
     case USER:
@@ -202,9 +215,10 @@ bool e2e_uri_query(const char *text, size_t len, mqtt_e2e_config *config, mqtt_e
         stop = stop ? stop : end;
         const char *equals = memchr(p, '=', (size_t)(stop - p));
         if (!equals)
-            return e2e_error_set(
-                error, "the query is name=...&tls=1&user=...&password=...&plain=1; '&' in a value is %26",
-                "a part of the query has no '='");
+            return e2e_error_set(error,
+                                 "the query is name=...&tls=1&user=...&password=...&plain=1&profile=toit; "
+                                 "'&' in a value is %26",
+                                 "a part of the query has no '='");
         key k = find_key(p, (size_t)(equals - p));
         if (k == KEYS)
             return unknown_key(p, (size_t)(equals - p), seen & 1u << PASSWORD, error);

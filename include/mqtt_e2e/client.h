@@ -84,7 +84,8 @@ static inline uint16_t mqtt_e2e_host_port(const mqtt_e2e_host *host, bool tls)
     return host->port != 0 ? host->port : web ? (tls ? 443 : 80) : tls ? 8883 : 1883;
 }
 
-/* What one line `mqtt-e2e://KEY@host:port,.../base?name=...&tls=1&user=...&password=...&plain=1&announce=...` sets up. */
+/* What one line `mqtt-e2e://KEY@host:port,.../base?name=...&tls=1&user=...&password=...&plain=1&announce=...&profile=toit` sets
+ * up. */
 typedef struct {
     uint8_t key[32];
     size_t key_len; /* 16 or 32 */
@@ -99,6 +100,7 @@ typedef struct {
     bool plain_topics;
     char announce
         [512]; /* of a device with a key of its own: the wire topic on which who has the fleet's key hears of it (§7); "" = none */
+    uint8_t profile;      /* an mqtt_e2e_profile; of the Toit profile the key has 16 bytes */
     bool others_can_read; /* the file's mode lets group or others read it: warn */
 } mqtt_e2e_config;
 
@@ -241,7 +243,8 @@ typedef struct {
 /* Defaults for all; the key stays to be set (session.key, session.key_len). */
 void mqtt_e2e_client_defaults(mqtt_e2e_client_options *options);
 
-/* Takes over key, hosts, base, name, user, password, TLS and topic mode of a key file. `config` must outlive
+/* Takes over key, hosts, base, name, user, password, TLS, topic mode and profile of a key file (of the Toit profile by
+ * mqtt_e2e_toit, with its time window). `config` must outlive
  * mqtt_e2e_client_new, not the client. */
 void mqtt_e2e_client_use(mqtt_e2e_client_options *options, const mqtt_e2e_config *config);
 

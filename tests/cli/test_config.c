@@ -85,6 +85,10 @@ static const struct good {
     {TEXT(URI "@h/?plain=1"), URI "@h?plain=1"},
     {TEXT(URI "@h?plain=0"), URI "@h"},
     {TEXT(URI "@h:1/b?name=n&tls=1&user=u&password=p&plain=1"), NULL},
+    {TEXT(URI "@h?plain=1&profile=toit"), NULL},
+    {TEXT(URI "?profile=toit"), NULL},
+    {TEXT(URI "?profile=1"), URI},
+    {TEXT("mqtt-e2e://" K32 "?profile=1"), "mqtt-e2e://" K32},
     {TEXT(URI "@h?password=p&user=u"), URI "@h?user=u&password=p"},
     {TEXT(URI "?user=u&password=%26%3D%25%23%20%2F%3F%40%2B"), NULL},
     {TEXT(URI "?user=u&password=a=b/c?d@e+f"), URI "?user=u&password=a%3Db%2Fc%3Fd%40e%2Bf"},
@@ -147,7 +151,29 @@ static void sets_every_field(void **state)
     assert_string_equal(c.password, "p w");
     assert_true(c.tls);
     assert_true(c.plain_topics);
+    assert_int_equal(c.profile, MQTT_E2E_PROFILE_1);
     assert_false(c.others_can_read);
+    assert_int_equal(parsed(URI "?profile=toit").profile, MQTT_E2E_PROFILE_TOIT);
+}
+
+static void sets_the_profile(void **state)
+{
+    (void)state;
+    mqtt_e2e_config c = parsed(URI "?profile=toit");
+    mqtt_e2e_client_options options;
+    mqtt_e2e_client_defaults(&options);
+    mqtt_e2e_client_use(&options, &c);
+    assert_int_equal(options.session.profile, MQTT_E2E_PROFILE_TOIT);
+    assert_true(options.session.plain_topics);
+    assert_int_equal(options.session.clock_skew_ms, 15000);
+    assert_int_equal(options.session.clock_lead_ms, 15000);
+    assert_int_equal(options.mqtt_version, 4);
+    c = parsed(URI);
+    mqtt_e2e_client_defaults(&options);
+    mqtt_e2e_client_use(&options, &c);
+    assert_int_equal(options.session.profile, MQTT_E2E_PROFILE_1);
+    assert_false(options.session.plain_topics);
+    assert_int_equal(options.session.clock_skew_ms, 300000);
 }
 
 static void tells_no_base_from_the_empty_one(void **state)
@@ -289,6 +315,11 @@ static const struct bad {
     {TEXT(URI "?user=u&password=hunter2&password=hunter2"), "line 1: password is given twice in the query"},
     {TEXT(URI "?tls=0&tls=0"), "line 1: tls is given twice in the query"},
     {TEXT(URI "?tls="), "line 1: tls must be 0 or 1"},
+    {TEXT(URI "?profile="), "line 1: profile must be 1 or toit"},
+    {TEXT(URI "?profile=hunter2"), "line 1: profile must be 1 or toit"},
+    {TEXT(URI "?profile=Toit"), "line 1: profile must be 1 or toit"},
+    {TEXT("mqtt-e2e://" K32 "?profile=toit"), "line 1: a key of 256 bits: the Toit profile takes 128"},
+    {TEXT(URI "?profile=toit&profile=1"), "line 1: profile is given twice in the query"},
     {TEXT(URI "?tls=2"), "line 1: tls must be 0 or 1"},
     {TEXT(URI "?tls=true"), "line 1: tls must be 0 or 1"},
     {TEXT(URI "?plain=yes"), "line 1: plain must be 0 or 1"},
@@ -388,11 +419,9 @@ static void limits_the_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parses_good_forms),
-        cmocka_unit_test(sets_every_field),
-        cmocka_unit_test(tells_no_base_from_the_empty_one),
-        cmocka_unit_test(refuses_bad_forms),
-        cmocka_unit_test(names_the_line),
+        cmocka_unit_test(parses_good_forms), cmocka_unit_test(sets_every_field),
+        cmocka_unit_test(sets_the_profile),  cmocka_unit_test(tells_no_base_from_the_empty_one),
+        cmocka_unit_test(refuses_bad_forms), cmocka_unit_test(names_the_line),
         cmocka_unit_test(limits_the_length),
     };
     return cmocka_run_group_tests_name("key files: text", tests, NULL, NULL);
