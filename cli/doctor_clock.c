@@ -100,14 +100,25 @@ static void hear(void *context, const struct mosquitto_message *m)
         take_time(l, &message);
 }
 
-static bool subscribe(listener *l)
+static bool is_toit(const listener *l)
+{
+    return l->options.profile == MQTT_E2E_PROFILE_TOIT;
+}
+
+static bool subscribe_reply(listener *l)
 {
     char name[MQTT_E2E_REPLY_NAME_SIZE];
     mqtt_e2e_topic topic;
     mqtt_e2e_id own = mqtt_e2e_own_stream(l->session);
+    return mqtt_e2e_reply_topic(l->session, own.stream, name, l->wire, WIRE_SIZE, &topic) == MQTT_E2E_OK &&
+           mosquitto_subscribe(l->patient->mosq, NULL, l->wire, 0) == 0;
+}
+
+/* The Toit profile has nobody to ask: there we listen only. */
+static bool subscribe(listener *l)
+{
     struct mosquitto *mosq = l->patient->mosq;
-    if (mqtt_e2e_reply_topic(l->session, own.stream, name, l->wire, WIRE_SIZE, &topic) != MQTT_E2E_OK ||
-        mosquitto_subscribe(mosq, NULL, l->wire, 0) != 0)
+    if (!is_toit(l) && !subscribe_reply(l))
         return false;
     return l->patient->no_wildcards ||
            (mqtt_e2e_hide_filter(l->session, "#", l->wire, WIRE_SIZE) == MQTT_E2E_OK &&
@@ -119,6 +130,8 @@ static bool ask(listener *l)
     mqtt_e2e_topic topic;
     uint8_t packet[MQTT_E2E_SEALED_SIZE(0, 65535)];
     size_t len;
+    if (is_toit(l))
+        return true;
     if (mqtt_e2e_hide(l->session, "~time", l->wire, WIRE_SIZE, &topic) != MQTT_E2E_OK)
         return false;
     l->asked_at = cli_doctor_ticks();
@@ -174,7 +187,10 @@ static void report(const listener *l)
         report_source(l);
     if (l->heard > 0)
         report_nodes(l);
-    if (!l->answered && l->heard == 0)
+    if (is_toit(l) && l->heard == 0)
+        cli_report(CLI_NOTE, "run it again while a node sends",
+                   "nobody to compare our clock with: within 2 s no node was heard");
+    else if (!l->answered && l->heard == 0)
         cli_report(
             CLI_NOTE, "'mqtt-e2e sub --time-source' on another machine, with the same key, answers",
             "nobody to compare our clock with: within 2 s no time source answered, and no node was heard");

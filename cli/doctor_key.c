@@ -105,7 +105,12 @@ void cli_doctor_key(const cli_options *options)
     if (is_known_key(config))
         cli_report(CLI_WRONG, "make one: mqtt-e2e keygen FILE",
                    "the key is one of those that stand in examples");
-    if (options->client.session.plain_topics)
+    if (options->client.session.profile == MQTT_E2E_PROFILE_TOIT)
+        cli_report(CLI_NOTE, "",
+                   "the Toit profile: everybody on the way reads the time and the topic of each message, and "
+                   "can have "
+                   "it taken on another topic");
+    else if (options->client.session.plain_topics)
         cli_report(CLI_NOTE, "",
                    "topics are plain: the broker can read their names; all nodes must have it so");
     if (options->client.host_count == 0)

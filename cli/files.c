@@ -111,12 +111,37 @@ const char *cli_without_line(const char *text)
     return text + (strncmp(text, line, sizeof line - 1) == 0 ? sizeof line - 1 : 0);
 }
 
+/* The base of the Toit profile, which a session has. */
+static mqtt_e2e_status toit_base(const mqtt_e2e_config *config, char out[MQTT_E2E_BASE_SIZE])
+{
+    static const uint8_t none[MQTT_E2E_RANDOM_SIZE]; /* nothing is sealed in it */
+    mqtt_e2e_options options;
+    mqtt_e2e_session *session;
+    mqtt_e2e_defaults(&options);
+    mqtt_e2e_toit(&options);
+    options.crypto = &mqtt_e2e_openssl;
+    options.key = config->key;
+    options.key_len = config->key_len;
+    size_t size = mqtt_e2e_session_size(&options);
+    void *storage = malloc(size);
+    if (!storage)
+        return MQTT_E2E_NO_ROOM;
+    mqtt_e2e_status status = mqtt_e2e_init(&session, storage, size, &options, none, 0);
+    if (status == MQTT_E2E_OK)
+        snprintf(out, MQTT_E2E_BASE_SIZE, "%s", mqtt_e2e_base(session));
+    mqtt_e2e_wipe(session);
+    free(storage);
+    return status;
+}
+
 bool cli_identify(const mqtt_e2e_config *config, cli_identity *identity)
 {
     mqtt_e2e_status status =
         mqtt_e2e_fingerprint(&mqtt_e2e_openssl, config->key, config->key_len, identity->fingerprint);
     if (config->base_given)
         memcpy(identity->base, config->base, sizeof identity->base);
+    else if (status == MQTT_E2E_OK && config->profile == MQTT_E2E_PROFILE_TOIT)
+        status = toit_base(config, identity->base);
     else if (status == MQTT_E2E_OK)
         status = mqtt_e2e_key_base(&mqtt_e2e_openssl, config->key, config->key_len, identity->base);
     if (status != MQTT_E2E_OK)

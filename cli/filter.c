@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "filter.h"
+#include "profile.h"
 #include "topics.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ void cli_filter_init(cli_filter *filter, const char *command)
     mqtt_e2e_defaults(&filter->options);
     filter->options.crypto = &mqtt_e2e_openssl;
     filter->options.longest_packet = MQTT_E2E_PAYLOAD_MAX;
+    filter->options.clock_skew_ms = filter->options.clock_lead_ms = CLI_SPAN_OF_PROFILE;
 }
 
 bool cli_filter_option(cli_filter *filter, int option)
@@ -32,6 +34,9 @@ bool cli_filter_option(cli_filter *filter, int option)
     case CLI_BASE:
         filter->base_given = true;
         filter->options.base = optarg;
+        return true;
+    case CLI_PROFILE:
+        filter->profile = optarg;
         return true;
     case CLI_PLAIN_TOPICS:
         filter->plain_given = true;
@@ -82,6 +87,22 @@ static int start_session(cli_filter *filter)
     return CLI_FAILED;
 }
 
+static int use_profile(cli_filter *filter)
+{
+    mqtt_e2e_options *options = &filter->options;
+    uint32_t skew = options->clock_skew_ms, lead = options->clock_lead_ms;
+    int code = cli_profile_choose(filter->command, filter->profile, &filter->config);
+    if (code == CLI_OK && filter->config.profile == MQTT_E2E_PROFILE_TOIT) {
+        if (options->lasting_topics)
+            return cli_usage_error(filter->command, "the Toit profile has no lasting (retained) messages");
+        mqtt_e2e_toit(options);
+        options->clock_skew_ms = skew;
+        options->clock_lead_ms = lead;
+    }
+    cli_profile_spans(options);
+    return code;
+}
+
 int cli_filter_start(cli_filter *filter)
 {
     int code = filter->base_given ? cli_check_base(filter->command, filter->options.base) : CLI_OK;
@@ -95,9 +116,12 @@ int cli_filter_begin(cli_filter *filter)
     filter->options.key = filter->config.key;
     filter->options.key_len = filter->config.key_len;
     filter->options.plain_topics = filter->plain_given || filter->config.plain_topics;
+    int code = use_profile(filter);
+    if (code != CLI_OK)
+        return code;
     if (!filter->base_given && filter->config.base_given)
         filter->options.base = filter->config.base;
-    int code = start_session(filter);
+    code = start_session(filter);
     explicit_bzero(filter->config.key, sizeof filter->config.key);
     explicit_bzero(filter->config.password, sizeof filter->config.password);
     return code;

@@ -11,16 +11,17 @@ typedef struct {
     mqtt_e2e_config config;
     mqtt_e2e_session *session;
     void *storage;
+    const char *profile; /* --profile */
     bool now_given, base_given, plain_given;
     int64_t now; /* --now: a fixed clock */
 } cli_filter;
 
 /* The options that both have, for getopt_long: letters, and values from 256 on; a command's own start at CLI_FILTER_OWN. */
-enum { CLI_NOW = 256, CLI_BASE, CLI_PLAIN_TOPICS, CLI_FILTER_OWN };
+enum { CLI_NOW = 256, CLI_BASE, CLI_PLAIN_TOPICS, CLI_PROFILE, CLI_FILTER_OWN };
 #define CLI_FILTER_LETTERS "K:"
 #define CLI_FILTER_LONGS                                                                                     \
     {"secret", required_argument, NULL, 'K'}, {"now", required_argument, NULL, CLI_NOW},                     \
-        {"base", required_argument, NULL, CLI_BASE},                                                         \
+        {"base", required_argument, NULL, CLI_BASE}, {"profile", required_argument, NULL, CLI_PROFILE},      \
     {                                                                                                        \
         "plain-topics", no_argument, NULL, CLI_PLAIN_TOPICS                                                  \
     }

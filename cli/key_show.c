@@ -35,6 +35,11 @@ static void put_string(json_t *object, const char *key, const char *value)
         json_object_set_new(object, key, json_string(value));
 }
 
+static bool is_toit(const mqtt_e2e_config *config)
+{
+    return config->profile == MQTT_E2E_PROFILE_TOIT;
+}
+
 static int show_json(const cli_key_job *job, const char *path, const cli_identity *identity, const char *uri)
 {
     const mqtt_e2e_config *c = &job->config;
@@ -49,8 +54,10 @@ static int show_json(const cli_key_job *job, const char *path, const cli_identit
     put_string(object, "user", c->user);
     json_object_set_new(object, "password", json_boolean(c->password[0] != '\0'));
     json_object_set_new(object, "tls", json_boolean(c->tls));
-    json_object_set_new(object, "plain_topics", json_boolean(c->plain_topics));
+    json_object_set_new(object, "plain_topics", json_boolean(c->plain_topics || is_toit(c)));
     put_string(object, "announce", c->announce);
+    if (is_toit(c))
+        json_object_set_new(object, "profile", json_string("toit"));
     put_string(object, "uri", uri);
     int failed = json_dumpf(object, stdout, JSON_COMPACT);
     json_decref(object);
@@ -80,7 +87,11 @@ static int show_text(const cli_key_job *job, const char *path, const cli_identit
            c->base_given ? "" : " (follows from the key)");
     show_hosts(c);
     printf("tls          %s\n", c->tls ? "yes" : "no");
-    printf("topics       %s\n", c->plain_topics ? "plain" : "hidden");
+    printf("topics       %s\n", c->plain_topics || is_toit(c) ? "plain" : "hidden");
+    if (is_toit(c))
+        puts("profile      toit: everybody on the way reads the time and the topic of each message, and can "
+             "have\n"
+             "             it taken on another topic");
     if (c->name[0])
         printf("name         %s\n", c->name);
     if (c->user[0])

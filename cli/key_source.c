@@ -47,6 +47,11 @@ static unsigned port_of(const mqtt_e2e_config *config, const mqtt_e2e_host *host
 
 static const mqtt_e2e_host localhost = {"localhost", 0, MQTT_E2E_AS_SET};
 
+static bool is_toit(const mqtt_e2e_config *config)
+{
+    return config->profile == MQTT_E2E_PROFILE_TOIT;
+}
+
 static void c_define(FILE *out, const char *name, const char *value)
 {
     fprintf(out, "#define MQTT_E2E_NODE_%s ", name);
@@ -71,7 +76,9 @@ static void write_c(FILE *out, const mqtt_e2e_config *c, const cli_identity *ide
     c_define(out, "PASSWORD", c->password);
     c_define(out, "ANNOUNCE", c->announce);
     fprintf(out, "#define MQTT_E2E_NODE_TLS %d\n#define MQTT_E2E_NODE_PLAIN_TOPICS %d\n", c->tls,
-            c->plain_topics);
+            c->plain_topics || is_toit(c));
+    if (is_toit(c))
+        fputs("#define MQTT_E2E_NODE_TOIT 1 /* the options go through mqtt_e2e_toit */\n", out);
     fprintf(out,
             "#define MQTT_E2E_NODE_HOSTS %zu\n\n"
             "static const struct {\n    const char *name;\n    unsigned short port;\n} "
@@ -90,6 +97,38 @@ static void toit_constant(FILE *out, const char *name, const char *value)
     fprintf(out, "%s ::= ", name);
     toit_string(out, value);
     fputc('\n', out);
+}
+
+/* By the names that the examples of the Toit library have for it: in the place of their shared.toit. The library asks for no more than
+ * a host and a port. */
+static void write_toit_shared(FILE *out, const mqtt_e2e_config *c, const cli_identity *identity)
+{
+    const mqtt_e2e_host *host = c->host_count ? c->hosts : &localhost;
+    fprintf(out,
+            "// mqtt-e2e key, fingerprint %s. Secret: keep it out of repositories.\n"
+            "// For the Toit library mqtt-e2e: in the place of its examples' shared.toit. Topics start with "
+            "%s.\n\n"
+            "encryption-key ::= #[",
+            identity->fingerprint, identity->base);
+    bytes(out, c);
+    fputs("]\npad-size ::= 50\n", out);
+    toit_constant(out, "controller-suffix", "controller");
+    toit_constant(out, "mqtt-host", host->name);
+    fprintf(out, "mqtt-port ::= %u\n", port_of(c, host));
+}
+
+/* What that library can't have from a key file. */
+static void warn_of_toit(const mqtt_e2e_config *c)
+{
+    const mqtt_e2e_host *host = c->host_count ? c->hosts : &localhost;
+    const char *what = mqtt_e2e_host_tls(host, c->tls) ? "TLS"
+                       : c->user[0]                    ? "a user name at the broker"
+                       : c->base_given                 ? "a base of its own"
+                       : c->host_count > 1             ? "more than one broker"
+                       : port_of(c, host) != 1883      ? "a port other than 1883"
+                                                       : NULL;
+    if (what)
+        cli_warning("the key file has %s, which the examples of the Toit library do not use", what);
 }
 
 static void write_toit(FILE *out, const mqtt_e2e_config *c, const cli_identity *identity)
@@ -145,5 +184,8 @@ int cli_key_c(cli_key_job *job)
 
 int cli_key_toit(cli_key_job *job)
 {
-    return write_source(job, write_toit);
+    if (!is_toit(&job->config))
+        return write_source(job, write_toit);
+    warn_of_toit(&job->config);
+    return write_source(job, write_toit_shared);
 }

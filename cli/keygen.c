@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "files.h"
+#include "profile.h"
 
 const char cli_keygen_help[] =
     "Usage: mqtt-e2e keygen [OPTION]... [FILE]\n"
@@ -29,15 +30,18 @@ const char cli_keygen_help[] =
     "      --name NAME     name of the node; a session that the broker keeps (-c) is\n"
     "                      found by it and the key, and is for one node alone\n"
     "      --plain-topics  topic names are visible to the broker\n"
+    "      --profile toit  for nodes that run the Toit library mqtt-e2e: whoever has the\n"
+    "                      file speaks as they do, with the weaknesses of that\n"
     "      --tls           TLS to the broker\n";
 
-enum { BASE = 256, BITS, FORCE, NAME, PLAIN, TLS };
+enum { BASE = 256, BITS, FORCE, NAME, PLAIN, PROFILE, TLS };
 
 static const struct option longs[] = {{"base", required_argument, NULL, BASE},
                                       {"bits", required_argument, NULL, BITS},
                                       {"force", no_argument, NULL, FORCE},
                                       {"name", required_argument, NULL, NAME},
                                       {"plain-topics", no_argument, NULL, PLAIN},
+                                      {"profile", required_argument, NULL, PROFILE},
                                       {"tls", no_argument, NULL, TLS},
                                       {NULL, 0, NULL, 0}};
 
@@ -135,6 +139,8 @@ static int set(job *j, int option)
     case PLAIN:
         j->config.plain_topics = true;
         return CLI_OK;
+    case PROFILE:
+        return cli_profile_parse("keygen", optarg, &j->config.profile) ? CLI_OK : CLI_USAGE;
     case TLS:
         j->config.tls = true;
         return CLI_OK;
@@ -160,6 +166,9 @@ static int parse_options(job *j, int argc, char **argv)
         j->path = argv[optind];
     if (j->path && !*j->path)
         return cli_usage_error("keygen", "the name of the key file is empty");
+    if (j->config.profile == MQTT_E2E_PROFILE_TOIT && j->config.key_len != 16)
+        return cli_usage_error("keygen",
+                               "--profile toit goes with --bits 128: the Toit library takes no other");
     /* A password must not go to the public brokers that are named where no other is. */
     if (j->config.host_count == 0 && (j->config.user[0] || j->port))
         return cli_usage_error("keygen", "-u, -P and -p need -h: they would be for the public brokers");
@@ -232,6 +241,8 @@ static bool report(const job *j, const char *path, bool to_stdout)
         fprintf(out, "%s%s", i ? ", " : "", host);
     }
     fputc('\n', out);
+    if (j->config.profile == MQTT_E2E_PROFILE_TOIT)
+        cli_profile_warn();
     if (j->public_brokers) {
         cli_note("The file names these public brokers, so that it alone makes two nodes meet. They can't "
                  "read the messages,");

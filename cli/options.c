@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "options_table.h"
+#include "profile.h"
 
 enum { LONG = 1000 }; /* getopt's value of a long option: this, and the row */
 
@@ -189,6 +190,7 @@ int cli_options_parse(cli_options *options, unsigned command, int argc, char **a
                              .max_commands = 8};
     mqtt_e2e_client_defaults(&options->client);
     options->client.session.streams = CLI_STREAMS;
+    options->client.session.clock_skew_ms = options->client.session.clock_lead_ms = CLI_SPAN_OF_PROFILE;
     int code = parse(options, argc, argv);
     options->help = options->given.help;
     if (code != CLI_OK || options->help) {

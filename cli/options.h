@@ -99,7 +99,7 @@ typedef struct {
         size_t host_count;
         uint16_t port;
         bool user_given, password_given, base_given, tls, no_tls, plain_topics, expiry_given, help, nothing;
-        const char *user, *base, *name, *id_prefix, *ca_path;
+        const char *user, *base, *name, *id_prefix, *ca_path, *profile;
         char password[256], proxy[512], id[64];
         uint32_t expiry;
         char *url; /* a copy of -L's value, cut into pieces */

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "options_table.h"
+#include "profile.h"
 #include "topics.h"
 
 /* ---- Topics ------------------------------------------------------------------------------------- */
@@ -118,6 +119,21 @@ static int check_wire(const cli_options *options)
     return sends ? cli_check_wire(options->topics.items[0], session->base, session->plain_topics) : CLI_OK;
 }
 
+/* What the Toit profile has not. */
+static int check_profile(const cli_options *options, const char *command)
+{
+    const char *what = options->command & (CLI_FOR_REQUEST | CLI_FOR_RUN | CLI_FOR_DEVICES)
+                           ? "requests and replies"
+                       : options->retain || options->lasting ? "lasting (retained) messages"
+                       : options->client.spool_dir           ? "spool: nothing can be sealed anew in it"
+                       : options->client.time_source         ? "time source"
+                                                             : NULL;
+    if (options->client.session.profile != MQTT_E2E_PROFILE_TOIT || !what)
+        return CLI_OK;
+    return cli_usage_error(command, "the Toit profile%s has no %s",
+                           options->given.profile ? "" : ", which the key file is of,", what);
+}
+
 /* What only shows once the key file is read. */
 static int check_joined(const cli_options *options, const char *command)
 {
@@ -126,7 +142,8 @@ static int check_joined(const cli_options *options, const char *command)
         return cli_usage_error(command, "-c needs a client id that stays: give -i ID or --name NAME");
     if (options->given.password_given && !(client->user && *client->user))
         return cli_usage_error(command, "-P needs a user name: give -u NAME");
-    return check_wire(options);
+    int code = check_profile(options, command);
+    return code == CLI_OK ? check_wire(options) : code;
 }
 
 /* ---- Joining ------------------------------------------------------------------------------------ */
@@ -199,6 +216,18 @@ static void override(cli_options *options)
     client->session.lasting_topics = options->lasting ? CLI_LASTING_TOPICS : 0;
 }
 
+/* The time spans given outlast the profile's own. */
+static void use_key_file(cli_options *options)
+{
+    mqtt_e2e_options *session = &options->client.session;
+    uint32_t skew = session->clock_skew_ms, lead = session->clock_lead_ms;
+    mqtt_e2e_client_use(&options->client, &options->config);
+    session->clock_skew_ms = skew;
+    session->clock_lead_ms = lead;
+    cli_profile_spans(session);
+    override(options);
+}
+
 int cli_options_join(cli_options *options)
 {
     const char *command = cli_options_command(options->command);
@@ -217,7 +246,9 @@ int cli_options_join(cli_options *options)
         return code;
     if (!cli_load_key(options->secret, &options->config))
         return CLI_FAILED;
-    mqtt_e2e_client_use(&options->client, &options->config);
-    override(options);
+    code = cli_profile_choose(command, options->given.profile, &options->config);
+    if (code != CLI_OK)
+        return code;
+    use_key_file(options);
     return check_joined(options, command);
 }

@@ -165,12 +165,13 @@ const cli_row cli_rows[] = {
     {UINT16, SENDERS | REMOTE, 0, "pad", "N", "shorter messages all look N bytes long (default 50)",
      RANGE(client.session.pad_size, 0, 65535)},
     {FLAG, SENDERS | REMOTE, 0, "padme", NULL, "hide the length of longer ones too, at up to 12 %", AT(client.session.padme)},
-    {SPAN32, PUB, 0, "clock-skew", "SECONDS", "how old a message may be for its receivers (default 300):\n"
+    {SPAN32, PUB, 0, "clock-skew", "SECONDS", "how old a message may be for its receivers (default 300;\n"
+     "toit: 15): "
      "after half of it, what is to be sent again is sealed anew",
      RANGE(client.session.clock_skew_ms, 0, CLI_CLOCK_MAX_MS)},
-    {SPAN32, ALL & ~PUB, 0, "clock-skew", "SECONDS", "how old a message may be (default 300)",
+    {SPAN32, ALL & ~PUB, 0, "clock-skew", "SECONDS", "how old a message may be (default 300; toit: 15)",
      RANGE(client.session.clock_skew_ms, 0, CLI_CLOCK_MAX_MS)},
-    {SPAN32, ALL & ~PUB, 0, "clock-lead", "SECONDS", "how far its sender's clock may be ahead (default 10)",
+    {SPAN32, ALL & ~PUB, 0, "clock-lead", "SECONDS", "how far its sender's clock may be ahead (default 10; toit: 15)",
      RANGE(client.session.clock_lead_ms, 0, CLI_CLOCK_MAX_MS)},
     {INT64, ALL, 0, "clock-offset", "MS", "added to this machine's clock",
      RANGE(client.clock_offset_ms, -(INT64_C(1) << 45), INT64_C(1) << 45)},
@@ -185,6 +186,8 @@ const cli_row cli_rows[] = {
     {TEXT, ALL & ~PUB, 0, "prefix", "TEXT", "what a bridge puts before all topics, slash included",
      AT(client.session.prefix)},
     {FLAG, ALL, 0, "plain-topics", NULL, "topic names are visible to the broker", AT(given.plain_topics)},
+    {TEXT, ALL, 0, "profile", "1|toit", "what is spoken (default: the key file's, else 1); toit: as the\n"
+     "Toit library mqtt-e2e, with its weaknesses", AT(given.profile)},
 
     {HEADING, ALL, 0, NULL, NULL, "Of mosquitto's options, these can't be had", NONE},
     {REFUSED, ALL, 0, "will-topic", NULL, why_will, NONE},

@@ -31,6 +31,8 @@ const char cli_seal_help[] =
     "      --base BASE     what all topics start with (default: the key file's);\n"
     "                      '' is nothing\n"
     "      --plain-topics  topic names are visible\n"
+    "      --profile 1|toit  what is spoken (default: the key file's, else 1); toit:\n"
+    "                      as the Toit library mqtt-e2e, with its weaknesses\n"
     "  -K, --secret FILE   the key file (default: $MQTT_E2E_KEY_FILE, else\n"
     "                      ~/.config/mqtt-e2e/key); - is standard input\n";
 
@@ -163,6 +165,11 @@ static bool seal(job *j, const void *payload, size_t len)
                   MQTT_E2E_PAYLOAD_MAX - MQTT_E2E_OVERHEAD);
         return false;
     }
+    if (f->options.profile == MQTT_E2E_PROFILE_TOIT && len > MQTT_E2E_TOIT_PAYLOAD_MAX) {
+        cli_error("the message is %zu bytes long: the Toit profile takes %d at most", len,
+                  MQTT_E2E_TOIT_PAYLOAD_MAX);
+        return false;
+    }
     if (!make_room(j, len))
         return false;
     mqtt_e2e_status status;
@@ -263,6 +270,13 @@ static int prepare_topic(job *j)
     return CLI_OK;
 }
 
+static int check_kind(const job *j)
+{
+    if (j->kind == MQTT_E2E_LASTING && j->filter.options.profile == MQTT_E2E_PROFILE_TOIT)
+        return cli_usage_error("seal", "the Toit profile has no lasting (retained) messages");
+    return CLI_OK;
+}
+
 static bool run(job *j)
 {
     switch (j->source) {
@@ -283,6 +297,8 @@ int cli_seal(int argc, char **argv)
     int code = parse_options(&j, argc, argv);
     if (code == CLI_OK)
         code = cli_filter_start(&j.filter);
+    if (code == CLI_OK)
+        code = check_kind(&j);
     if (code == CLI_OK)
         code = prepare_topic(&j);
     if (code == CLI_OK)

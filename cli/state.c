@@ -26,7 +26,8 @@ bool cli_state_path(const char *name, char *out, size_t size)
     return n > 0 && (size_t)n < size && cli_make_parents(out);
 }
 
-/* sub-FINGERPRINT-ID, or agent-...: one for each key, and for each node that has a name or an id. */
+/* sub-FINGERPRINT-ID, or agent-...: one for each key, and for each node that has a name or an id. Those
+ * of the Toit profile, sub-toit-..., are of another form. */
 static bool default_path(const cli_options *options, char *out, size_t size)
 {
     const mqtt_e2e_client_options *client = &options->client;
@@ -35,8 +36,9 @@ static bool default_path(const cli_options *options, char *out, size_t size)
     if (mqtt_e2e_fingerprint(&mqtt_e2e_openssl, client->session.key, client->session.key_len, fingerprint) !=
         MQTT_E2E_OK)
         return false;
-    int n = snprintf(name, sizeof name, "%s-%s%s", cli_options_command(options->command), fingerprint,
-                     *id ? "-" : "");
+    const char *profile = client->session.profile == MQTT_E2E_PROFILE_TOIT ? "-toit" : "";
+    int n = snprintf(name, sizeof name, "%s%s-%s%s", cli_options_command(options->command), profile,
+                     fingerprint, *id ? "-" : "");
     if (n < 0 || (size_t)n + 2 * strlen(id) >= sizeof name)
         return false;
     cli_hex(id, strlen(id), name + n); /* whatever characters it has */
