@@ -72,7 +72,12 @@ static int find_name(agent_state *agent, cli_options *options)
     if (options->config.announce[0] && strcmp(agent->name, options->config.name) != 0)
         cli_warning("the key is that of the device %s: as %s the agent is not found with the fleet's key",
                     options->config.name[0] ? options->config.name : "of another name", agent->name);
-    snprintf(agent->own_topic, sizeof agent->own_topic, "command/%s", agent->name);
+    agent->run.options = options;
+    agent->all_topic = agent_toit_is(agent) ? "controller" : "command/all";
+    if (agent_toit_is(agent)) /* there the devices have that one topic together */
+        snprintf(agent->own_topic, sizeof agent->own_topic, "%s", agent->all_topic);
+    else
+        snprintf(agent->own_topic, sizeof agent->own_topic, "command/%s", agent->name);
     int code = cli_check_topic("agent", agent->own_topic);
     return code == CLI_OK ? cli_check_wire(agent->own_topic, options->client.session.base,
                                            options->client.session.plain_topics)
@@ -90,7 +95,7 @@ static void on_subscribed(mqtt_e2e_client *client, const char *filter, bool gran
 static void check_ready(agent_state *agent)
 {
     mqtt_e2e_subscription own = mqtt_e2e_client_subscribed(agent->run.client, agent->own_topic);
-    mqtt_e2e_subscription all = mqtt_e2e_client_subscribed(agent->run.client, "command/all");
+    mqtt_e2e_subscription all = mqtt_e2e_client_subscribed(agent->run.client, agent->all_topic);
     if (agent->ready || !agent->run.was_connected || own == MQTT_E2E_SUBSCRIBING ||
         all == MQTT_E2E_SUBSCRIBING)
         return;
@@ -100,15 +105,17 @@ static void check_ready(agent_state *agent)
         return;
     }
     agent->ready = true;
-    cli_note("mqtt-e2e: agent %s listens on %s%s", agent->name, agent->own_topic,
-             all == MQTT_E2E_SUBSCRIBED ? " and command/all" : "");
+    if (agent_toit_is(agent))
+        cli_note("mqtt-e2e: agent %s listens on controller, and answers on iot/%s", agent->name, agent->name);
+    else
+        cli_note("mqtt-e2e: agent %s listens on %s%s", agent->name, agent->own_topic,
+                 all == MQTT_E2E_SUBSCRIBED ? " and command/all" : "");
     cli_notify("READY=1");
     agent_announce(agent, true);
 }
 
 static int prepare(agent_state *agent, cli_options *options)
 {
-    agent->run.options = options;
     agent->job_count = options->max_commands + AGENT_KEPT;
     agent->jobs = calloc(agent->job_count, sizeof *agent->jobs);
     if (!agent->jobs) {
@@ -122,6 +129,7 @@ static int prepare(agent_state *agent, cli_options *options)
     }
     if (!agent_audit_open(agent) || (options->run_as && !become_user(options->run_as)))
         return CLI_FAILED;
+    agent_toit_warn(options);
     if (geteuid() == 0)
         cli_warning("runs as root, and so do the commands: --user NAME changes that");
     getrlimit(RLIMIT_DATA, &agent->data); /* before ours, which is not meant for commands */
@@ -179,13 +187,14 @@ static void say_goodbye(agent_state *agent)
 static int run(agent_state *agent, cli_options *options)
 {
     mqtt_e2e_error error;
+    int qos = agent_toit_is(agent) ? 0 : 1;
     int code = prepare(agent, options);
     if (code != CLI_OK)
         return code;
     if (!cli_run_start(&agent->run, options, CLI_PATIENT))
         return cli_run_stop(&agent->run);
-    if (!mqtt_e2e_client_subscribe(agent->run.client, agent->own_topic, 1, agent_serve, agent, &error) ||
-        !mqtt_e2e_client_subscribe(agent->run.client, "command/all", 1, agent_serve, agent, &error)) {
+    if (!mqtt_e2e_client_subscribe(agent->run.client, agent->own_topic, qos, agent_serve, agent, &error) ||
+        !mqtt_e2e_client_subscribe(agent->run.client, agent->all_topic, qos, agent_serve, agent, &error)) {
         cli_tell(&error);
         cli_run_end(&agent->run, CLI_FAILED);
     }

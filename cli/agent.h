@@ -40,6 +40,7 @@ typedef struct {
     bool stopping;    /* how and code of the end are our doing */
     bool ended;       /* the end is in the outbox */
 
+    int64_t unheard_ms; /* without a word from who asked, there will be no input */
     int64_t started, deadline, said_at, heard_at, kill_at, keep_until; /* by cli_run_now; 0: never, not */
     int64_t blocked_at; /* since when the outbox has no room; 0: it has */
     uint64_t bytes_in, bytes_out, bytes_err;
@@ -49,6 +50,7 @@ typedef struct {
     cli_run run; /* first: the context of the callbacks */
     const char *name;
     char own_topic[AGENT_NAME_MAX + 16];
+    const char *all_topic;
     char fingerprint[MQTT_E2E_FINGERPRINT_SIZE];
     FILE *audit;
     struct rlimit data; /* limit of data segments before ours */
@@ -118,6 +120,22 @@ void agent_announce(agent_state *agent, bool here);
 
 /* Does so, if it is time to. Returns when it will be; INT64_MAX: never. */
 int64_t agent_announce_turn(agent_state *agent);
+
+/* ---- agent_toit.c: in the Toit profile ---------------------------------------------------------- */
+
+bool agent_toit_is(const agent_state *agent);
+
+/* Publishes a text on iot/NAME. */
+void agent_toit_say(const agent_state *agent, const void *text, size_t len);
+
+/* A text without the blanks at its ends. */
+mqtt_e2e_bytes agent_toit_trim(const void *text, size_t len);
+
+/* Sends a part of an answer, as text. False: not now. */
+bool agent_toit_send(const agent_state *agent, const agent_job *job, const mqtt_e2e_part *part);
+
+/* What it means that no topic is bound. */
+void agent_toit_warn(const cli_options *options);
 
 /* ---- agent_audit.c ------------------------------------------------------------------------------ */
 

@@ -18,6 +18,8 @@ static void announce_to_fleet(agent_state *agent, const char *text, size_t len)
 
 void agent_announce(agent_state *agent, bool here)
 {
+    if (agent_toit_is(agent)) /* who listens to iot/# would take it for an answer */
+        return;
     static const char version[] = "mqtt-e2e " MQTT_E2E_VERSION;
     int64_t every = agent->run.options->heartbeat_ms;
     char topic[AGENT_NAME_MAX + 16], text[128];
@@ -35,7 +37,7 @@ void agent_announce(agent_state *agent, bool here)
 
 int64_t agent_announce_turn(agent_state *agent)
 {
-    if (!agent->ready || agent->run.options->heartbeat_ms == 0)
+    if (!agent->ready || agent->run.options->heartbeat_ms == 0 || agent_toit_is(agent))
         return INT64_MAX;
     /* What is queued while we are offline would be of no use later. */
     if (cli_run_now() >= agent->announce_at && mqtt_e2e_client_connected(agent->run.client))

@@ -11,6 +11,10 @@
 static void reply(agent_state *agent, const mqtt_e2e_id *to, const void *data, size_t len)
 {
     mqtt_e2e_error error;
+    if (agent_toit_is(agent)) {
+        agent_toit_say(agent, data, len);
+        return;
+    }
     if (!mqtt_e2e_client_reply(agent->run.client, to, data, len, 1, &error))
         cli_tell(&error);
 }
@@ -28,7 +32,13 @@ static void refuse(agent_state *agent, const mqtt_e2e_id *to, const char *name, 
                    const char *why)
 {
     const mqtt_e2e_end end = {MQTT_E2E_NOT_RUN, code, {why, strlen(why)}};
-    reply_end(agent, to, 0, &end);
+    char text[256];
+    if (!agent_toit_is(agent)) {
+        reply_end(agent, to, 0, &end);
+    } else if (code != 127) { /* that may be another device's command */
+        snprintf(text, sizeof text, "%s: not run: %s", name, why);
+        agent_toit_say(agent, text, strlen(text));
+    }
     agent_audit_ended(agent, to, name, &end, NULL);
 }
 
@@ -66,8 +76,10 @@ static void on_command(agent_state *agent, const mqtt_e2e_message *message)
     static char text[65536 + 1];
     static const char *words[AGENT_WORDS_MAX + 1];
     char answer[4096];
-    size_t count = mqtt_e2e_words_read(message->payload.data, message->payload.len, text, sizeof text, words,
-                                       AGENT_WORDS_MAX);
+    mqtt_e2e_bytes given = message->payload;
+    if (agent_toit_is(agent))
+        given = agent_toit_trim(given.data, given.len);
+    size_t count = mqtt_e2e_words_read(given.data, given.len, text, sizeof text, words, AGENT_WORDS_MAX);
     words[count] = NULL;
     if (count == 0) {
         words[0] = "";
@@ -138,7 +150,7 @@ void agent_serve(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, voi
     agent_state *agent = context;
     const mqtt_e2e_message *message = delivery->message;
     (void)client;
-    if (message->kind == MQTT_E2E_REQUEST)
+    if (message->kind == MQTT_E2E_REQUEST || agent_toit_is(agent))
         on_command(agent, message);
     else if (message->kind == MQTT_E2E_MESSAGE && is_on(message, agent->own_topic))
         on_control(agent, message);
