@@ -32,6 +32,8 @@ typedef struct {
     int process;      /* a pidfd, */
     int in, out, err; /* and our ends of its pipes; -1: closed */
     size_t in_done;   /* bytes of the inbox's next piece that are written */
+    size_t line_len;  /* in the Toit profile: bytes of a line without an end yet, */
+    uint8_t line_of;  /* and what it is of: a type of part */
 
     uint8_t *storage;
     mqtt_e2e_outbox outbox;
@@ -131,8 +133,9 @@ void agent_toit_say(const agent_state *agent, const void *text, size_t len);
 /* A text without the blanks at its ends. */
 mqtt_e2e_bytes agent_toit_trim(const void *text, size_t len);
 
-/* Sends a part of an answer, as text. False: not now. */
-bool agent_toit_send(const agent_state *agent, const agent_job *job, const mqtt_e2e_part *part);
+/* Sends a part of an answer, as text, by whole lines; what has no end yet is kept in `lines`, of AGENT_LINES bytes. False: not now. */
+enum { AGENT_LINES = 4 * MQTT_E2E_PART_DATA };
+bool agent_toit_send(const agent_state *agent, agent_job *job, const mqtt_e2e_part *part, uint8_t *lines);
 
 /* What it means that no topic is bound. */
 void agent_toit_warn(const cli_options *options);

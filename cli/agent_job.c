@@ -12,6 +12,7 @@
 
 #define OUTBOX_SIZE MQTT_E2E_BOX_SIZE(MQTT_E2E_PARTS, MQTT_E2E_PART_DATA)
 #define INBOX_SIZE  MQTT_E2E_BOX_SIZE(MQTT_E2E_CHUNKS, MQTT_E2E_PART_DATA)
+_Static_assert(INBOX_SIZE >= AGENT_LINES, "one has the other's place");
 
 /* ---- Their places ------------------------------------------------------------------------------- */
 
@@ -224,12 +225,12 @@ static void pass_input(agent_job *job, int64_t now)
 
 /* ---- Answers ------------------------------------------------------------------------------------ */
 
-static bool send_part(agent_state *agent, const agent_job *job, const mqtt_e2e_part *part)
+static bool send_part(agent_state *agent, agent_job *job, const mqtt_e2e_part *part)
 {
     uint8_t frame[MQTT_E2E_PART_HEAD + MQTT_E2E_PART_DATA];
     mqtt_e2e_error error;
     if (agent_toit_is(agent))
-        return agent_toit_send(agent, job, part);
+        return agent_toit_send(agent, job, part, job->storage + OUTBOX_SIZE); /* there is no input */
     size_t len = mqtt_e2e_part_write(part, frame, sizeof frame);
     return mqtt_e2e_client_reply(agent->run.client, &job->command, frame, len, 1, &error);
 }

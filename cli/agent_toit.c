@@ -58,11 +58,45 @@ static bool say_end(const agent_state *agent, const agent_job *job, const mqtt_e
     return publish(agent, text, strlen(text), NULL);
 }
 
-bool agent_toit_send(const agent_state *agent, const agent_job *job, const mqtt_e2e_part *part)
+/* The line end is the message's. */
+static bool send_lines(const agent_state *agent, const uint8_t *lines, size_t len)
+{
+    if (len > 0 && lines[len - 1] == '\n')
+        len--;
+    return len == 0 || publish(agent, lines, len, NULL);
+}
+
+static bool flush(const agent_state *agent, agent_job *job, const uint8_t *lines)
+{
+    bool fine = send_lines(agent, lines, job->line_len);
+    if (fine)
+        job->line_len = 0;
+    return fine;
+}
+
+static bool send_output(const agent_state *agent, agent_job *job, const mqtt_e2e_part *part, uint8_t *lines)
+{
+    if (job->line_of != part->type && !flush(agent, job, lines))
+        return false;
+    memcpy(lines + job->line_len, part->data.data, part->data.len);
+    size_t len = job->line_len + part->data.len;
+    const uint8_t *end = memrchr(lines, '\n', len);
+    size_t whole = end ? (size_t)(end - lines) + 1 : 0;
+    if (whole == 0 && len + MQTT_E2E_PART_DATA > AGENT_LINES) /* too long a line */
+        whole = len;
+    if (!send_lines(agent, lines, whole))
+        return false;
+    memmove(lines, lines + whole, len - whole);
+    job->line_len = len - whole;
+    job->line_of = part->type;
+    return true;
+}
+
+bool agent_toit_send(const agent_state *agent, agent_job *job, const mqtt_e2e_part *part, uint8_t *lines)
 {
     if (part->type == MQTT_E2E_OUTPUT || part->type == MQTT_E2E_ERROR_OUTPUT)
-        return publish(agent, part->data.data, part->data.len, NULL);
-    return part->type != MQTT_E2E_END || say_end(agent, job, &job->end);
+        return send_output(agent, job, part, lines);
+    return part->type != MQTT_E2E_END || (flush(agent, job, lines) && say_end(agent, job, &job->end));
 }
 
 void agent_toit_warn(const cli_options *options)
