@@ -143,10 +143,12 @@ static int derive_keys(mqtt_e2e_session *s, uint8_t keys[3 * E2E_KEY_MAX])
 static int set_up_keys(mqtt_e2e_session *s, const uint8_t *key)
 {
     uint8_t keys[3 * E2E_KEY_MAX];
-    int failed = e2e_keys_extract(s->crypto, key, s->key_len, s->prk) != 0 || derive_keys(s, keys) != 0 ||
-                 (E2E_IS_TOIT(s) && e2e_toit_key(s, key, keys) != 0) ||
-                 s->crypto->init(s->keys, keys, s->key_len) != 0 || (E2E_IS_TOIT(s) && e2e_toit_base(s) != 0);
+    int failed = e2e_keys_extract(s->crypto, key, s->key_len, s->prk) != 0 || derive_keys(s, keys) != 0;
 
+    if (E2E_IS_TOIT(s))
+        memcpy(keys, key, s->key_len); /* as it is, in the place of the seal key */
+    failed = failed || s->crypto->init(s->keys, keys, s->key_len) != 0 ||
+             (E2E_IS_TOIT(s) && e2e_toit_base(s) != 0);
     mqtt_e2e_wipe_memory(keys, sizeof keys);
     return failed ? -1 : 0;
 }
@@ -166,7 +168,11 @@ int e2e_session_new_stream(mqtt_e2e_session *s, const uint8_t *random, int64_t u
     if (!failed) {
         memcpy(s->own.stream, mac, sizeof s->own.stream);
         E2E_KNOWN(s->own.stream, sizeof s->own.stream); /* as a header that was unmasked: open.c */
-        s->own.counter = E2E_IS_TOIT(s) ? e2e_packet_get_u32(mac + sizeof s->own.stream) : 0;
+        s->own.counter = 0;
+        if (E2E_IS_TOIT(s)) {
+            s->own.counter = e2e_packet_get_u32(mac + sizeof s->own.stream);
+            E2E_KNOWN(&s->own.counter, sizeof s->own.counter); /* its first packet's time shows it */
+        }
     }
     mqtt_e2e_wipe_memory(key, sizeof key);
     mqtt_e2e_wipe_memory(mac, sizeof mac);

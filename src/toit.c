@@ -66,12 +66,6 @@ int64_t e2e_toit_table_time(int64_t ms)
     return ms < NOW_MAX ? ms * E2E_TOIT_NS + (E2E_TOIT_NS - 1) : NOW_MAX * E2E_TOIT_NS;
 }
 
-int e2e_toit_key(const mqtt_e2e_session *s, const uint8_t *key, uint8_t *keys)
-{
-    memcpy(keys, key, s->key_len);
-    return 0;
-}
-
 /* base64 (RFC 4648 §4) of what 16 signs are encrypted to, cut, with letters for the two signs that topics can't have. */
 int e2e_toit_base(mqtt_e2e_session *s)
 {
@@ -89,9 +83,7 @@ int e2e_toit_base(mqtt_e2e_session *s)
                                     : s->key_base[i] == '_' ? 'b'
                                                             : s->key_base[i]);
     }
-    mqtt_e2e_wipe_memory(text, sizeof text);
-    mqtt_e2e_wipe_memory(tag, sizeof tag);
-    return failed ? -1 : 0;
+    return failed ? -1 : 0; /* what is cut off is the key stream of a nonce that nobody seals with */
 }
 
 /* ---- Sealing ------------------------------------------------------------------------------------- */
@@ -104,15 +96,18 @@ size_t e2e_toit_sealed_size(size_t len, size_t padded)
     return MQTT_E2E_TOIT_OVERHEAD + padded;
 }
 
-/* Of a run with this id, sealing at T, in its first four bytes; the further ones are for the next packet's T. */
-static int draw(const mqtt_e2e_session *s, const uint8_t *id, const uint8_t *t,
-                uint8_t mac[MQTT_E2E_HASH_SIZE])
+/* r of a run with this id, sealing at T; four more bytes are for the next packet's T. */
+static int draw(const mqtt_e2e_session *s, const uint8_t *id, const uint8_t *t, uint8_t r[2 * RANDOM_SIZE])
 {
     mqtt_e2e_bytes parts[2] = {{id, MQTT_E2E_STREAM_ID_SIZE}, {t, TIME_SIZE}};
+    uint8_t mac[MQTT_E2E_HASH_SIZE];
+    int failed = s->crypto->hmac(s->topic_mac, sizeof s->topic_mac, parts, 2, mac);
 
-    if (s->crypto->hmac(s->topic_mac, sizeof s->topic_mac, parts, 2, mac) != 0)
+    if (failed != 0)
         return -1;
-    E2E_KNOWN(mac, TIME_SIZE); /* r stands in clear in the packet, and what is added to T with it */
+    E2E_KNOWN(mac, 2 * RANDOM_SIZE); /* it stands in clear in packets */
+    memcpy(r, mac, 2 * RANDOM_SIZE);
+    mqtt_e2e_wipe_memory(mac, sizeof mac);
     return 0;
 }
 
@@ -149,7 +144,7 @@ mqtt_e2e_status e2e_toit_seal_with(mqtt_e2e_session *s, const uint8_t nonce[MQTT
 static mqtt_e2e_status next_nonce(mqtt_e2e_session *s, int64_t utc, uint8_t nonce[MQTT_E2E_NONCE_SIZE])
 {
     int64_t t = utc * E2E_TOIT_NS + (int64_t)(s->own.counter % E2E_TOIT_NS);
-    uint8_t mac[MQTT_E2E_HASH_SIZE];
+    uint8_t r[2 * RANDOM_SIZE];
 
     if (t < s->last_sealed - SET_BACK_MAX)
         return MQTT_E2E_EXHAUSTED;
@@ -157,11 +152,10 @@ static mqtt_e2e_status next_nonce(mqtt_e2e_session *s, int64_t utc, uint8_t nonc
         t = s->last_sealed + 1;
     s->last_sealed = t; /* before it is used: whatever fails from here on, this nonce is never used again */
     e2e_packet_put_i64(nonce, t);
-    if (draw(s, s->own.stream, nonce, mac) != 0)
+    if (draw(s, s->own.stream, nonce, r) != 0)
         return MQTT_E2E_CRYPTO_FAILED;
-    memcpy(nonce + TIME_SIZE, mac, RANDOM_SIZE);
-    s->own.counter = e2e_packet_get_u32(mac + RANDOM_SIZE);
-    mqtt_e2e_wipe_memory(mac, sizeof mac);
+    memcpy(nonce + TIME_SIZE, r, RANDOM_SIZE);
+    s->own.counter = e2e_packet_get_u32(r + RANDOM_SIZE);
     return MQTT_E2E_OK;
 }
 
@@ -187,7 +181,7 @@ mqtt_e2e_status e2e_toit_seal(mqtt_e2e_session *s, const e2e_draft *draft, uint8
 static mqtt_e2e_status check_own(const mqtt_e2e_session *s, const uint8_t *nonce)
 {
     int64_t t = e2e_packet_get_i64(nonce);
-    uint8_t mac[MQTT_E2E_HASH_SIZE];
+    uint8_t r[2 * RANDOM_SIZE];
 
     for (size_t i = 0; i <= s->replay.count; i++) {
         const e2e_stream *former = i < s->replay.count ? e2e_replay_at(&s->replay, i) : NULL;
@@ -195,9 +189,9 @@ static mqtt_e2e_status check_own(const mqtt_e2e_session *s, const uint8_t *nonce
 
         if (t > last || (former != NULL && former->floor < E2E_REPLAY_FULL_UNTIMED))
             continue;
-        if (draw(s, former != NULL ? former->id : s->own.stream, nonce, mac) != 0)
+        if (draw(s, former != NULL ? former->id : s->own.stream, nonce, r) != 0)
             return MQTT_E2E_CRYPTO_FAILED;
-        if (memcmp(mac, nonce + TIME_SIZE, RANDOM_SIZE) == 0)
+        if (memcmp(r, nonce + TIME_SIZE, RANDOM_SIZE) == 0)
             return MQTT_E2E_OWN;
     }
     return MQTT_E2E_OK;

@@ -22,8 +22,7 @@ bool e2e_toit_options_ok(const mqtt_e2e_options *options);
 /* Nanoseconds: the last one of a millisecond. */
 int64_t e2e_toit_table_time(int64_t ms);
 
-/* The key, as it is, instead of the seal key: the first of the three in `keys`. And what follows from it. */
-int e2e_toit_key(const mqtt_e2e_session *session, const uint8_t *key, uint8_t *keys);
+/* The base, which follows from the key by way of a sealed text. -1: the backend failed. */
 int e2e_toit_base(mqtt_e2e_session *session);
 
 size_t e2e_toit_sealed_size(size_t len, size_t padded);

@@ -255,7 +255,7 @@ static void learn_time(node *b, node *c)
 /* b stops, and starts again from what it stored. */
 static void restart(node *b, size_t key_len)
 {
-    static uint8_t state[3000];
+    static uint8_t state[4000];
     uint8_t random[MQTT_E2E_RANDOM_SIZE] = {7};
     size_t len;
 
@@ -280,6 +280,35 @@ static void bare_keys(size_t key_len)
     CHECK(mqtt_e2e_key_base(&backend, key, key_len, base) == MQTT_E2E_OK);
     CHECK(mqtt_e2e_device_key(&backend, key, key_len, "lamp", device_key) == MQTT_E2E_OK);
     CHECK(is_secret(device_key, key_len));
+}
+
+static void toit(void)
+{
+    static const size_t lens[] = {0, 1, 50, 100};
+    static node a, b;
+    size_t len;
+
+    mqtt_e2e_defaults(&a.options);
+    mqtt_e2e_toit(&a.options);
+    b.options = a.options;
+    start(&a, 16);
+    start(&b, 16);
+    for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+        new_payload(lens[i]);
+        CHECK(mqtt_e2e_seal(a.session, &a.topic, MQTT_E2E_MESSAGE, payload, lens[i], packet, sizeof packet,
+                            T0 + 1, &len) == MQTT_E2E_OK);
+        CHECK(is_secret(packet, len));
+        CHECK(deliver(&b, &b.topic, len, T0 + 400000) == MQTT_E2E_STALE);
+        CHECK(deliver(&b, &b.topic, len, T0 + 1) == MQTT_E2E_OK);
+        check_payload(lens[i]);
+        CHECK(deliver(&b, &b.topic, len, T0 + 1) == MQTT_E2E_REPLAY);
+        CHECK(deliver(&a, &a.topic, len, T0 + 1) == MQTT_E2E_OWN);
+        packet[0] ^= 1;
+        CHECK(deliver(&b, &b.topic, len, T0 + 1) == MQTT_E2E_FORGED);
+    }
+    restart(&b, 16);
+    mqtt_e2e_wipe(a.session);
+    mqtt_e2e_wipe(b.session);
 }
 
 int main(void)
@@ -310,6 +339,7 @@ int main(void)
         mqtt_e2e_wipe(b.session);
         mqtt_e2e_wipe(c.session);
     }
+    toit();
     puts(RUNNING_ON_VALGRIND ? "all done, under valgrind" : "all done");
     return 0;
 }

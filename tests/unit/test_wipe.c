@@ -26,6 +26,7 @@
 static const mqtt_e2e_crypto *crypto;
 static wipe_secrets secrets;
 static size_t key_len;
+static bool toit; /* in the Toit profile */
 
 /* ---- The calls ------------------------------------------------------------------------------------ */
 
@@ -255,6 +256,45 @@ static void run_all(void)
     look("wipe", do_wipe, MQTT_E2E_OK);
 }
 
+/* What is cut off of the MAC that gives a packet's random bytes (src/toit.c). */
+static void look_for_rest_of_r(const mqtt_e2e_session *of, int64_t t)
+{
+    uint8_t bytes[MQTT_E2E_STREAM_ID_SIZE + 8];
+
+    memcpy(bytes, of->own.stream, MQTT_E2E_STREAM_ID_SIZE);
+    for (size_t i = 0; i < 8; i++)
+        bytes[MQTT_E2E_STREAM_ID_SIZE + i] = (uint8_t)((uint64_t)t >> (56 - 8 * i));
+    wipe_secrets_mac(&secrets, "rest of the MAC behind random bytes", of->topic_mac, bytes, sizeof bytes, 8);
+}
+
+static void do_seal_message(void)
+{
+    status = mqtt_e2e_seal(session, &topic, MQTT_E2E_MESSAGE, secrets.payload, sizeof secrets.payload, packet,
+                           sizeof packet, now, &len);
+}
+
+static void run_toit(void)
+{
+    int64_t sealed = (T0 + 2) * 1000000;
+
+    now = T0 + 2;
+    look("init (Toit)", do_init, MQTT_E2E_OK);
+    do_hide();
+    look_for_rest_of_r(session, sealed + (int64_t)(session->own.counter % 1000000));
+    look("seal (Toit)", do_seal_message, MQTT_E2E_OK);
+    peer_seals(MQTT_E2E_MESSAGE);
+    look_for_rest_of_r(session, (int64_t)((uint64_t)packet[0] << 56 | (uint64_t)packet[1] << 48 |
+                                          (uint64_t)packet[2] << 40 | (uint64_t)packet[3] << 32 |
+                                          (uint64_t)packet[4] << 24 | (uint64_t)packet[5] << 16 |
+                                          (uint64_t)packet[6] << 8 | packet[7]));
+    look_at_refusal("open (Toit, stale)", T0 + 1000000, MQTT_E2E_STALE);
+    packet[30] ^= 1;
+    look_at_refusal("open (Toit, forged)", T0 + 1, MQTT_E2E_FORGED);
+    packet[30] ^= 1;
+    look("open (Toit)", do_open, MQTT_E2E_OK);
+    look("wipe (Toit)", do_wipe, MQTT_E2E_OK);
+}
+
 static void set_up(void)
 {
     uint8_t others[MQTT_E2E_RANDOM_SIZE] = {1};
@@ -265,6 +305,8 @@ static void set_up(void)
     options.key = secrets.key;
     options.key_len = key_len;
     options.lasting_topics = 2;
+    if (toit)
+        mqtt_e2e_toit(&options);
     peer_options = options;
     assert_int_equal(mqtt_e2e_init(&peer, peer_storage, sizeof peer_storage, &peer_options, others, T0),
                      MQTT_E2E_OK);
@@ -291,6 +333,25 @@ static void test_nothing_stays(void **unused)
 #if defined(TEST_OPENSSL) && defined(__GLIBC__)
     assert_true(freed_in_all > 10000); /* or the heap was not looked at */
 #endif
+}
+
+static void test_nothing_stays_toit(void **unused)
+{
+    (void)unused;
+    if (!painted_works())
+        skip();
+    toit = true;
+    key_len = 16;
+    for (size_t b = 0; b < test_backend_count; b++) {
+        crypto = test_backends[b];
+        set_up();
+        first_time = true;
+        run_toit();
+        first_time = false;
+        run_toit();
+        mqtt_e2e_wipe(peer);
+    }
+    toit = false;
 }
 
 /* ---- 2. This test can see ------------------------------------------------------------------------- */
@@ -321,6 +382,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_stays),
+        cmocka_unit_test(test_nothing_stays_toit),
         cmocka_unit_test(test_it_can_see),
     };
 

@@ -79,6 +79,29 @@ static void test_seal(void **state)
     node_stop(&n);
 }
 
+/* The same in the Toit profile. */
+static void test_seal_toit(void **state)
+{
+    mqtt_e2e_options options = node_options(*state, 16);
+
+    start(state);
+    node_stop(&n);
+    mqtt_e2e_toit(&options);
+    node_start(&n, &options, T0);
+    failing = *options.crypto;
+    n.session->crypto = &failing;
+    failing.seal = failing_seal;
+    assert_int_equal(node_seal(&n, "t", MQTT_E2E_MESSAGE, payload, T0, &p), MQTT_E2E_CRYPTO_FAILED);
+    assert_null(traces_in(p.bytes, sizeof p.bytes));
+    failing.hmac = failing_hmac;
+    assert_int_equal(node_seal(&n, "t", MQTT_E2E_MESSAGE, payload, T0, &p), MQTT_E2E_CRYPTO_FAILED);
+    assert_null(traces_in(p.bytes, sizeof p.bytes));
+    failing = *options.crypto;
+    /* Each attempt used a time up. */
+    assert_true(n.session->last_sealed > T0 * 1000000);
+    node_stop(&n);
+}
+
 /* ---- 2. open ---- */
 
 static void test_open(void **state)
@@ -176,8 +199,8 @@ static void test_sessions(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seal),   cmocka_unit_test(test_open),     cmocka_unit_test(test_hide),
-        cmocka_unit_test(test_reveal), cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_seal), cmocka_unit_test(test_seal_toit), cmocka_unit_test(test_open),
+        cmocka_unit_test(test_hide), cmocka_unit_test(test_reveal),    cmocka_unit_test(test_sessions),
     };
 
     test_seed();
