@@ -73,7 +73,7 @@ static int find_name(agent_state *agent, cli_options *options)
         cli_warning("the key is that of the device %s: as %s the agent is not found with the fleet's key",
                     options->config.name[0] ? options->config.name : "of another name", agent->name);
     agent->run.options = options;
-    agent->all_topic = agent_toit_is(agent) ? "controller" : "command/all";
+    agent->all_topic = agent_toit_is(agent) ? AGENT_TOIT_TOPIC : "command/all";
     if (agent_toit_is(agent)) /* there the devices have that one topic together */
         snprintf(agent->own_topic, sizeof agent->own_topic, "%s", agent->all_topic);
     else
@@ -97,7 +97,9 @@ static void check_ready(agent_state *agent)
     mqtt_e2e_subscription own = mqtt_e2e_client_subscribed(agent->run.client, agent->own_topic);
     mqtt_e2e_subscription all = mqtt_e2e_client_subscribed(agent->run.client, agent->all_topic);
     if (agent->ready || !agent->run.was_connected || own == MQTT_E2E_SUBSCRIBING ||
-        all == MQTT_E2E_SUBSCRIBING)
+        all == MQTT_E2E_SUBSCRIBING ||
+        (agent->run.old &&
+         mqtt_e2e_client_subscribed(agent->run.old, AGENT_TOIT_TOPIC) == MQTT_E2E_SUBSCRIBING))
         return;
     if (own != MQTT_E2E_SUBSCRIBED) {
         if (own == MQTT_E2E_DENIED)
@@ -110,6 +112,8 @@ static void check_ready(agent_state *agent)
     else
         cli_note("mqtt-e2e: agent %s listens on %s%s", agent->name, agent->own_topic,
                  all == MQTT_E2E_SUBSCRIBED ? " and command/all" : "");
+    if (agent->run.old)
+        cli_note("mqtt-e2e: and in the Toit profile on controller, with answers on iot/%s", agent->name);
     cli_notify("READY=1");
     agent_announce(agent, true);
 }
@@ -175,6 +179,8 @@ static void say_goodbye(agent_state *agent)
     }
     while (agent_job_running(agent) > 0 && cli_run_now() < until) {
         mqtt_e2e_client_wait(agent->run.client, 20);
+        if (agent->run.old)
+            mqtt_e2e_client_loop(agent->run.old);
         for (size_t i = 0; i < agent->job_count; i++)
             if (agent->jobs[i].used)
                 agent_job_turn(agent, &agent->jobs[i]);
@@ -182,6 +188,8 @@ static void say_goodbye(agent_state *agent)
     if (mqtt_e2e_client_connected(agent->run.client))
         agent_announce(agent, false);
     mqtt_e2e_client_drain(agent->run.client, (int)cli_run_until(until + 1000));
+    if (agent->run.old)
+        mqtt_e2e_client_drain(agent->run.old, (int)cli_run_until(until + 1000));
 }
 
 static int run(agent_state *agent, cli_options *options)
@@ -193,7 +201,10 @@ static int run(agent_state *agent, cli_options *options)
         return code;
     if (!cli_run_start(&agent->run, options, CLI_PATIENT))
         return cli_run_stop(&agent->run);
-    if (!mqtt_e2e_client_subscribe(agent->run.client, agent->own_topic, qos, agent_serve, agent, &error) ||
+    agent->toit = agent_toit_is(agent) ? agent->run.client : agent->run.old;
+    if ((agent->run.old &&
+         !mqtt_e2e_client_subscribe(agent->run.old, AGENT_TOIT_TOPIC, 0, agent_serve, agent, &error)) ||
+        !mqtt_e2e_client_subscribe(agent->run.client, agent->own_topic, qos, agent_serve, agent, &error) ||
         !mqtt_e2e_client_subscribe(agent->run.client, agent->all_topic, qos, agent_serve, agent, &error)) {
         cli_tell(&error);
         cli_run_end(&agent->run, CLI_FAILED);

@@ -25,6 +25,7 @@ enum {
 
 typedef struct {
     bool used;
+    bool toit;           /* it was asked for in the Toit profile */
     mqtt_e2e_id command; /* the packet it came in */
     char name[AGENT_NAME_MAX + 1];
 
@@ -57,6 +58,9 @@ typedef struct {
     FILE *audit;
     struct rlimit data; /* limit of data segments before ours */
     bool ready;
+    mqtt_e2e_client *toit; /* which speaks the Toit profile; NULL: none does */
+    bool by_toit;          /* what is being dealt with came in it */
+    bool told_of_toit;
     int64_t announce_at; /* by cli_run_now */
     agent_job *jobs;
     size_t job_count; /* places */
@@ -125,7 +129,10 @@ int64_t agent_announce_turn(agent_state *agent);
 
 /* ---- agent_toit.c: in the Toit profile ---------------------------------------------------------- */
 
+/* Whether all is in that profile; else what is by `agent->toit`. */
 bool agent_toit_is(const agent_state *agent);
+
+#define AGENT_TOIT_TOPIC "controller"
 
 /* Publishes a text on iot/NAME. */
 void agent_toit_say(const agent_state *agent, const void *text, size_t len);

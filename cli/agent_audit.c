@@ -38,7 +38,8 @@ static void put_quoted(FILE *out, const char *text)
     putc('"', out);
 }
 
-static void put_head(const agent_state *agent, const mqtt_e2e_id *id, const char *what, const char *name)
+static void put_head(const agent_state *agent, const mqtt_e2e_id *id, const char *what, const char *name,
+                     bool toit)
 {
     char time_text[32], stream[2 * MQTT_E2E_STREAM_ID_SIZE + 1];
     time_t now = (time_t)(mqtt_e2e_client_now(agent->run.client) / 1000);
@@ -48,6 +49,8 @@ static void put_head(const agent_state *agent, const mqtt_e2e_id *id, const char
     fprintf(agent->audit, "%s %s key=%s stream=%s packet=%lu command=", time_text, what, agent->fingerprint,
             stream, (unsigned long)id->counter);
     put_quoted(agent->audit, name);
+    if (agent->run.old) /* while a fleet is being moved */
+        fprintf(agent->audit, " profile=%s", toit ? "toit" : "1");
 }
 
 static void put_end(const agent_state *agent)
@@ -59,7 +62,7 @@ static void put_end(const agent_state *agent)
 
 void agent_audit_asked(const agent_state *agent, const mqtt_e2e_id *id, const char **words, size_t count)
 {
-    put_head(agent, id, "asked", words[0]);
+    put_head(agent, id, "asked", words[0], agent->by_toit);
     for (size_t i = 1; i < count && agent->run.options->audit_arguments; i++) {
         putc(' ', agent->audit);
         put_quoted(agent->audit, words[i]);
@@ -72,7 +75,7 @@ void agent_audit_ended(const agent_state *agent, const mqtt_e2e_id *id, const ch
 {
     static const char *const how[] = {"exited",       "killed",  "not-run",  "time-limit",
                                       "output-limit", "stopped", "not-known"};
-    put_head(agent, id, "ended", name);
+    put_head(agent, id, "ended", name, job ? job->toit : agent->by_toit);
     fprintf(agent->audit, " how=%s code=%lu", how[end->how], (unsigned long)end->code);
     if (job)
         fprintf(agent->audit, " seconds=%.3f in=%llu out=%llu err=%llu",

@@ -66,7 +66,7 @@ size_t agent_builtin_answer(const agent_state *agent, const char *command, char 
     int n;
     if (strcmp(command, "status") == 0)
         return status(agent, out, size);
-    if (strcmp(command, "ping") == 0 && agent_toit_is(agent)) /* who says so, the topic shows */
+    if (strcmp(command, "ping") == 0 && agent->by_toit) /* who says so, the topic shows */
         n = snprintf(out, size, "pong");
     else if (strcmp(command, "ping") == 0)
         n = snprintf(out, size, "%s: pong", agent->name);

@@ -81,6 +81,7 @@ agent_job *agent_job_new(agent_state *agent, const mqtt_e2e_id *command, const c
     if (!job || !job->storage)
         return NULL;
     *job = (agent_job){.used = true,
+                       .toit = agent->by_toit,
                        .command = *command,
                        .process = -1,
                        .in = -1,
@@ -89,7 +90,7 @@ agent_job *agent_job_new(agent_state *agent, const mqtt_e2e_id *command, const c
                        .storage = job->storage,
                        .started = now,
                        .deadline = now + agent->run.options->time_limit_ms,
-                       .unheard_ms = agent_toit_is(agent) ? 0 : AGENT_UNHEARD_MS,
+                       .unheard_ms = agent->by_toit ? 0 : AGENT_UNHEARD_MS,
                        .said_at = now};
     snprintf(job->name, sizeof job->name, "%s", name);
     mqtt_e2e_outbox_init(&job->outbox, job->storage, MQTT_E2E_PARTS, MQTT_E2E_PART_DATA);
@@ -229,7 +230,7 @@ static bool send_part(agent_state *agent, agent_job *job, const mqtt_e2e_part *p
 {
     uint8_t frame[MQTT_E2E_PART_HEAD + MQTT_E2E_PART_DATA];
     mqtt_e2e_error error;
-    if (agent_toit_is(agent))
+    if (job->toit)
         return agent_toit_send(agent, job, part, job->storage + OUTBOX_SIZE); /* there is no input */
     size_t len = mqtt_e2e_part_write(part, frame, sizeof frame);
     return mqtt_e2e_client_reply(agent->run.client, &job->command, frame, len, 1, &error);
@@ -240,7 +241,7 @@ static void send_parts(agent_state *agent, agent_job *job, int64_t now)
     mqtt_e2e_part part;
     while (mqtt_e2e_outbox_peek(&job->outbox, &part) && send_part(agent, job, &part)) {
         mqtt_e2e_outbox_sent(&job->outbox);
-        if (agent_toit_is(agent)) /* nobody will say that he has it */
+        if (job->toit) /* nobody will say that he has it */
             mqtt_e2e_outbox_got(&job->outbox, part.number + 1);
         job->said_at = now;
     }
@@ -250,7 +251,7 @@ static void send_state(agent_state *agent, agent_job *job, int64_t now)
 {
     uint8_t data[MQTT_E2E_STATE_SIZE];
     uint32_t taken;
-    if (agent_toit_is(agent)) /* nobody reads it */
+    if (job->toit) /* nobody reads it */
         return;
     bool due = mqtt_e2e_inbox_got(&job->inbox, now, &taken);
     if (job->ended || (!due && now - job->said_at < AGENT_STATE_MS))

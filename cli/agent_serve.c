@@ -11,7 +11,7 @@
 static void reply(agent_state *agent, const mqtt_e2e_id *to, const void *data, size_t len)
 {
     mqtt_e2e_error error;
-    if (agent_toit_is(agent)) {
+    if (agent->by_toit) {
         agent_toit_say(agent, data, len);
         return;
     }
@@ -33,7 +33,7 @@ static void refuse(agent_state *agent, const mqtt_e2e_id *to, const char *name, 
 {
     const mqtt_e2e_end end = {MQTT_E2E_NOT_RUN, code, {why, strlen(why)}};
     char text[256];
-    if (!agent_toit_is(agent)) {
+    if (!agent->by_toit) {
         reply_end(agent, to, 0, &end);
     } else if (code != 127) { /* that may be another device's command */
         snprintf(text, sizeof text, "%s: not run: %s", name, why);
@@ -77,7 +77,7 @@ static void on_command(agent_state *agent, const mqtt_e2e_message *message)
     static const char *words[AGENT_WORDS_MAX + 1];
     char answer[4096];
     mqtt_e2e_bytes given = message->payload;
-    if (agent_toit_is(agent))
+    if (agent->by_toit)
         given = agent_toit_trim(given.data, given.len);
     size_t count = mqtt_e2e_words_read(given.data, given.len, text, sizeof text, words, AGENT_WORDS_MAX);
     words[count] = NULL;
@@ -88,7 +88,7 @@ static void on_command(agent_state *agent, const mqtt_e2e_message *message)
         return;
     }
     agent_audit_asked(agent, &message->id, words, count);
-    if (strcmp(words[0], "ping") == 0 && !is_on(message, agent->own_topic)) /* of all */
+    if (strcmp(words[0], "ping") == 0 && !agent->by_toit && !is_on(message, agent->own_topic)) /* of all */
         agent_announce(agent, true);
     if (!agent_builtin_is(words[0])) {
         start(agent, &message->id, words);
@@ -149,8 +149,12 @@ void agent_serve(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, voi
 {
     agent_state *agent = context;
     const mqtt_e2e_message *message = delivery->message;
-    (void)client;
-    if (message->kind == MQTT_E2E_REQUEST || agent_toit_is(agent))
+    agent->by_toit = client == agent->toit;
+    if (agent->by_toit && agent->run.old && !agent->told_of_toit) {
+        cli_note("mqtt-e2e: a controller still speaks the Toit profile");
+        agent->told_of_toit = true;
+    }
+    if (message->kind == MQTT_E2E_REQUEST || agent->by_toit)
         on_command(agent, message);
     else if (message->kind == MQTT_E2E_MESSAGE && is_on(message, agent->own_topic))
         on_control(agent, message);

@@ -17,7 +17,7 @@ static bool publish(const agent_state *agent, const void *text, size_t len, mqtt
 {
     char topic[AGENT_NAME_MAX + 16];
     snprintf(topic, sizeof topic, "iot/%s", agent->name);
-    return mqtt_e2e_client_publish(agent->run.client, topic, text, len, 0, false, NULL, error);
+    return mqtt_e2e_client_publish(agent->toit, topic, text, len, 0, false, NULL, error);
 }
 
 void agent_toit_say(const agent_state *agent, const void *text, size_t len)
@@ -101,7 +101,7 @@ bool agent_toit_send(const agent_state *agent, agent_job *job, const mqtt_e2e_pa
 
 void agent_toit_warn(const cli_options *options)
 {
-    if (options->client.session.profile == MQTT_E2E_PROFILE_TOIT &&
+    if ((options->client.session.profile == MQTT_E2E_PROFILE_TOIT || cli_run_moves(options)) &&
         (options->programs.count || options->commands_dir))
         cli_warning("who runs the broker can pass off what any device has just said as a command: allow only "
                     "what does no harm");

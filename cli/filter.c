@@ -92,6 +92,8 @@ static int use_profile(cli_filter *filter)
     mqtt_e2e_options *options = &filter->options;
     uint32_t skew = options->clock_skew_ms, lead = options->clock_lead_ms;
     int code = cli_profile_choose(filter->command, filter->profile, &filter->config);
+    if (code == CLI_OK)
+        code = cli_profile_one(filter->command, &filter->config);
     if (code == CLI_OK && filter->config.profile == MQTT_E2E_PROFILE_TOIT) {
         if (options->lasting_topics)
             return cli_usage_error(filter->command, "the Toit profile has no lasting (retained) messages");

@@ -58,6 +58,8 @@ static int show_json(const cli_key_job *job, const char *path, const cli_identit
     put_string(object, "announce", c->announce);
     if (is_toit(c))
         json_object_set_new(object, "profile", json_string("toit"));
+    if (c->toit_too)
+        json_object_set_new(object, "profile", json_string("toit,1"));
     put_string(object, "uri", uri);
     int failed = json_dumpf(object, stdout, JSON_COMPACT);
     json_decref(object);
@@ -88,10 +90,10 @@ static int show_text(const cli_key_job *job, const char *path, const cli_identit
     show_hosts(c);
     printf("tls          %s\n", c->tls ? "yes" : "no");
     printf("topics       %s\n", c->plain_topics || is_toit(c) ? "plain" : "hidden");
-    if (is_toit(c))
-        puts("profile      toit: everybody on the way reads the time and the topic of each message, and can "
-             "have\n"
-             "             it taken on another topic");
+    if (is_toit(c) || c->toit_too)
+        printf("profile      %s: everybody on the way reads the time and the topic of each message, and can\n"
+               "             have it taken on another topic\n",
+               c->toit_too ? "toit,1" : "toit");
     if (c->name[0])
         printf("name         %s\n", c->name);
     if (c->user[0])

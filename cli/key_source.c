@@ -184,6 +184,8 @@ int cli_key_c(cli_key_job *job)
 
 int cli_key_toit(cli_key_job *job)
 {
+    if (job->config.toit_too) /* it is for those who are not moved yet */
+        job->config.profile = MQTT_E2E_PROFILE_TOIT;
     if (!is_toit(&job->config))
         return write_source(job, write_toit);
     warn_of_toit(&job->config);

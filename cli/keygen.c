@@ -140,7 +140,7 @@ static int set(job *j, int option)
         j->config.plain_topics = true;
         return CLI_OK;
     case PROFILE:
-        return cli_profile_parse("keygen", optarg, &j->config.profile) ? CLI_OK : CLI_USAGE;
+        return cli_profile_parse("keygen", optarg, &j->config) ? CLI_OK : CLI_USAGE;
     case TLS:
         j->config.tls = true;
         return CLI_OK;
@@ -166,7 +166,7 @@ static int parse_options(job *j, int argc, char **argv)
         j->path = argv[optind];
     if (j->path && !*j->path)
         return cli_usage_error("keygen", "the name of the key file is empty");
-    if (j->config.profile == MQTT_E2E_PROFILE_TOIT && j->config.key_len != 16)
+    if ((j->config.profile == MQTT_E2E_PROFILE_TOIT || j->config.toit_too) && j->config.key_len != 16)
         return cli_usage_error("keygen",
                                "--profile toit goes with --bits 128: the Toit library takes no other");
     /* A password must not go to the public brokers that are named where no other is. */
@@ -241,7 +241,7 @@ static bool report(const job *j, const char *path, bool to_stdout)
         fprintf(out, "%s%s", i ? ", " : "", host);
     }
     fputc('\n', out);
-    if (j->config.profile == MQTT_E2E_PROFILE_TOIT)
+    if (j->config.profile == MQTT_E2E_PROFILE_TOIT || j->config.toit_too)
         cli_profile_warn();
     if (j->public_brokers) {
         cli_note("The file names these public brokers, so that it alone makes two nodes meet. They can't "

@@ -53,7 +53,8 @@ static rlim_t needed(const cli_options *options)
     rlim_t queue = options->command == CLI_FOR_SUB ? 0 : 4 * (rlim_t)client->queue_bytes;
     if (packets > PACKETS_MAX)
         packets = PACKETS_MAX;
-    return packets + queue + 4 * (rlim_t)mqtt_e2e_session_size(&client->session) + 32 * MIB;
+    rlim_t all = packets + queue + 4 * (rlim_t)mqtt_e2e_session_size(&client->session) + 32 * MIB;
+    return cli_run_moves(options) ? 2 * all : all; /* there are two clients */
 }
 
 static void set(rlim_t soft)

@@ -101,8 +101,8 @@ typedef struct {
         bool user_given, password_given, base_given, tls, no_tls, plain_topics, expiry_given, help, nothing;
         const char *user, *base, *name, *id_prefix, *ca_path, *profile;
         char password[256], proxy[512], id[64];
-        uint32_t expiry;
-        char *url; /* a copy of -L's value, cut into pieces */
+        uint32_t expiry, clock_skew_ms, clock_lead_ms; /* the latter as given, or CLI_SPAN_OF_PROFILE */
+        char *url;                                     /* a copy of -L's value, cut into pieces */
     } given;
 } cli_options;
 

@@ -222,8 +222,8 @@ static void use_key_file(cli_options *options)
     mqtt_e2e_options *session = &options->client.session;
     uint32_t skew = session->clock_skew_ms, lead = session->clock_lead_ms;
     mqtt_e2e_client_use(&options->client, &options->config);
-    session->clock_skew_ms = skew;
-    session->clock_lead_ms = lead;
+    options->given.clock_skew_ms = session->clock_skew_ms = skew;
+    options->given.clock_lead_ms = session->clock_lead_ms = lead;
     cli_profile_spans(session);
     override(options);
 }
@@ -247,6 +247,8 @@ int cli_options_join(cli_options *options)
     if (!cli_load_key(options->secret, &options->config))
         return CLI_FAILED;
     code = cli_profile_choose(command, options->given.profile, &options->config);
+    if (code == CLI_OK && options->command == CLI_FOR_PUB)
+        code = cli_profile_one(command, &options->config);
     if (code != CLI_OK)
         return code;
     use_key_file(options);

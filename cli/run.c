@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fleet.h"
+#include "profile.h"
 
 /* ---- Time and signals --------------------------------------------------------------------------- */
 
@@ -155,6 +156,9 @@ static void on_event(mqtt_e2e_client *client, mqtt_e2e_client_event event, const
                      void *context)
 {
     cli_run *run = context;
+    if (client == run->old &&
+        event != MQTT_E2E_STATE_LOST) /* its brokers are those of the other, which tells */
+        return;
     switch (event) {
     case MQTT_E2E_CONNECTED:
         on_connected(run, client, news);
@@ -206,6 +210,11 @@ const char *cli_run_brokers(const cli_run *run, char *out, size_t size)
     return out;
 }
 
+bool cli_run_moves(const cli_options *options)
+{
+    return options->config.toit_too && (options->command & (CLI_FOR_SUB | CLI_FOR_AGENT));
+}
+
 /* ---- The loop ----------------------------------------------------------------------------------- */
 
 bool cli_run_start(cli_run *run, cli_options *options, cli_patience patience)
@@ -223,9 +232,12 @@ bool cli_run_start(cli_run *run, cli_options *options, cli_patience patience)
     client->context = run;
     cli_memory_bound(options);
     run->client = cli_state_client(options, &error);
-    if (!run->client)
+    bool fine = run->client != NULL;
+    if (fine && cli_run_moves(options))
+        fine = (run->old = cli_profile_old_client(options, &error)) != NULL;
+    if (!fine)
         cli_tell(&error);
-    return run->client != NULL;
+    return fine;
 }
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -236,18 +248,21 @@ static int64_t sooner(int64_t a, int64_t b)
 bool cli_run_step(cli_run *run, struct pollfd *more, nfds_t count, int64_t timeout_ms)
 {
     enum { MORE = CLI_RUN_MORE, HOUR = 3600000 };
-    struct pollfd fds[2 + MORE] = {{.fd = signal_pipe[0], .events = POLLIN},
-                                   {.fd = mqtt_e2e_client_fd(run->client), .events = POLLIN}};
+    struct pollfd fds[3 + MORE] = {{.fd = signal_pipe[0], .events = POLLIN},
+                                   {.fd = mqtt_e2e_client_fd(run->client), .events = POLLIN},
+                                   {.fd = run->old ? mqtt_e2e_client_fd(run->old) : -1, .events = POLLIN}};
     if (run->over)
         return false;
     if (count > MORE)
         count = MORE;
     if (count)
-        memcpy(fds + 2, more, count * sizeof *more);
+        memcpy(fds + 3, more, count * sizeof *more);
     timeout_ms = sooner(timeout_ms, mqtt_e2e_client_timeout(run->client));
-    int ready = poll(fds, 2 + count, (int)sooner(timeout_ms, HOUR));
+    if (run->old)
+        timeout_ms = sooner(timeout_ms, mqtt_e2e_client_timeout(run->old));
+    int ready = poll(fds, 3 + count, (int)sooner(timeout_ms, HOUR));
     for (nfds_t i = 0; i < count; i++)
-        more[i].revents = ready > 0 ? fds[2 + i].revents : 0;
+        more[i].revents = ready > 0 ? fds[3 + i].revents : 0;
     char number;
     if (read(signal_pipe[0], &number, 1) == 1) {
         run->interrupted = true;
@@ -255,6 +270,8 @@ bool cli_run_step(cli_run *run, struct pollfd *more, nfds_t count, int64_t timeo
     }
     if (!run->interrupted)
         mqtt_e2e_client_loop(run->client);
+    if (!run->interrupted && run->old && !run->over)
+        mqtt_e2e_client_loop(run->old);
     return !run->over;
 }
 
@@ -267,6 +284,8 @@ void cli_run_end(cli_run *run, int code)
 
 int cli_run_stop(cli_run *run)
 {
+    mqtt_e2e_client_free(run->old);
+    run->old = NULL;
     mqtt_e2e_client_free(run->client);
     run->client = NULL;
     return run->code;

@@ -23,6 +23,8 @@ typedef enum { CLI_IMPATIENT, CLI_ONCE_CONNECTED, CLI_PATIENT } cli_patience;
 typedef struct {
     cli_options *options;
     mqtt_e2e_client *client;
+    mqtt_e2e_client
+        *old; /* where a fleet is being moved: the one of the Toit profile, beside the other; else NULL */
     cli_patience patience;
     bool was_connected, over;
     bool interrupted; /* SIGINT, SIGTERM or SIGHUP came: */
@@ -38,6 +40,9 @@ typedef struct {
 bool cli_run_start(cli_run *run, cli_options *options, cli_patience patience);
 
 #define CLI_RUN_MORE 192
+
+/* Whether it speaks the Toit profile too. */
+bool cli_run_moves(const cli_options *options);
 
 /* Waits for at most `timeout_ms` (-1 = no limit) for the broker, a signal, or one of `count` (at most CLI_RUN_MORE) descriptors of `more`, and lets
  * the client do what is due. False: it is over. */

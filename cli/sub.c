@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "format.h"
-#include "run.h"
+#include "profile.h"
 
 const char cli_sub_help[] =
     "Usage: mqtt-e2e sub -t FILTER... [OPTION...]\n"
@@ -68,6 +68,8 @@ static void on_message(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliver
         cli_run_end(&sub->run, CLI_OK);
         return;
     }
+    if (client == sub->run.old)
+        cli_profile_tell_old(&delivery->message->topic);
     if (options->random_filter < 100 && drand48() * 100 >= options->random_filter)
         return;
     sub->printed++;
@@ -98,8 +100,12 @@ static bool is_in(const cli_list *list, const char *text, size_t count)
 static size_t count_in(const state *sub, const cli_list *list, mqtt_e2e_subscription wanted)
 {
     size_t count = 0;
-    for (size_t i = 0; i < list->count; i++)
-        count += mqtt_e2e_client_subscribed(sub->run.client, list->items[i]) == wanted;
+    for (size_t i = 0; i < list->count; i++) {
+        mqtt_e2e_subscription found = mqtt_e2e_client_subscribed(sub->run.client, list->items[i]);
+        if (sub->run.old && mqtt_e2e_client_subscribed(sub->run.old, list->items[i]) == MQTT_E2E_SUBSCRIBING)
+            found = MQTT_E2E_SUBSCRIBING;
+        count += found == wanted;
+    }
     return count;
 }
 
@@ -148,7 +154,9 @@ static bool add(state *sub, const cli_list *list, mqtt_e2e_on_message callback)
         if (given_before)
             continue;
         if (!mqtt_e2e_client_subscribe(sub->run.client, list->items[i], options->qos, callback, sub,
-                                       &error)) {
+                                       &error) ||
+            (sub->run.old &&
+             !mqtt_e2e_client_subscribe(sub->run.old, list->items[i], options->qos, callback, sub, &error))) {
             cli_tell(&error);
             cli_run_end(&sub->run, CLI_USAGE);
             return false;
@@ -197,6 +205,8 @@ static void go_on(state *sub)
 static void tell_end(const state *sub)
 {
     uint64_t refused = cli_count_refused(sub->run.client);
+    if (sub->run.old)
+        refused += cli_count_refused(sub->run.old);
     if (sub->run.code == CLI_TIMEOUT)
         cli_error("timed out after %g s", (double)sub->run.options->wait_ms / 1000);
     if (sub->run.options->debug) {

@@ -304,6 +304,8 @@ static void put_queries(writer *w, const mqtt_e2e_config *config)
         put_query(w, &sign, "announce=", config->announce);
     if (config->profile == MQTT_E2E_PROFILE_TOIT)
         put_query(w, &sign, "profile=", "toit");
+    if (config->toit_too)
+        put_query(w, &sign, "profile=toit,1", "");
 }
 
 size_t mqtt_e2e_config_uri(const mqtt_e2e_config *config, char *out, size_t size)

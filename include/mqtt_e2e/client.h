@@ -100,7 +100,10 @@ typedef struct {
     bool plain_topics;
     char announce
         [512]; /* of a device with a key of its own: the wire topic on which who has the fleet's key hears of it (§7); "" = none */
-    uint8_t profile;      /* an mqtt_e2e_profile; of the Toit profile the key has 16 bytes */
+    uint8_t profile; /* an mqtt_e2e_profile; of the Toit profile the key has 16 bytes */
+    bool
+        toit_too; /* profile=toit,1: the fleet is being moved from that to the protocol. mqtt_e2e_client_use takes the protocol; a
+                    * second client, after mqtt_e2e_toit on its session's options, talks with the others */
     bool others_can_read; /* the file's mode lets group or others read it: warn */
 } mqtt_e2e_config;
 

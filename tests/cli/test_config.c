@@ -87,6 +87,8 @@ static const struct good {
     {TEXT(URI "@h:1/b?name=n&tls=1&user=u&password=p&plain=1"), NULL},
     {TEXT(URI "@h?plain=1&profile=toit"), NULL},
     {TEXT(URI "?profile=toit"), NULL},
+    {TEXT(URI "?profile=toit,1"), NULL},
+    {TEXT(URI "?profile=toit%2C1"), URI "?profile=toit,1"},
     {TEXT(URI "?profile=1"), URI},
     {TEXT("mqtt-e2e://" K32 "?profile=1"), "mqtt-e2e://" K32},
     {TEXT(URI "@h?password=p&user=u"), URI "@h?user=u&password=p"},
@@ -168,6 +170,10 @@ static void sets_the_profile(void **state)
     assert_int_equal(options.session.clock_skew_ms, 15000);
     assert_int_equal(options.session.clock_lead_ms, 15000);
     assert_int_equal(options.mqtt_version, 4);
+    assert_false(c.toit_too);
+    c = parsed(URI "?profile=toit,1");
+    assert_int_equal(c.profile, MQTT_E2E_PROFILE_1);
+    assert_true(c.toit_too);
     c = parsed(URI);
     mqtt_e2e_client_defaults(&options);
     mqtt_e2e_client_use(&options, &c);
@@ -315,9 +321,12 @@ static const struct bad {
     {TEXT(URI "?user=u&password=hunter2&password=hunter2"), "line 1: password is given twice in the query"},
     {TEXT(URI "?tls=0&tls=0"), "line 1: tls is given twice in the query"},
     {TEXT(URI "?tls="), "line 1: tls must be 0 or 1"},
-    {TEXT(URI "?profile="), "line 1: profile must be 1 or toit"},
-    {TEXT(URI "?profile=hunter2"), "line 1: profile must be 1 or toit"},
-    {TEXT(URI "?profile=Toit"), "line 1: profile must be 1 or toit"},
+    {TEXT(URI "?profile="), "line 1: profile must be 1, toit, or toit,1"},
+    {TEXT(URI "?profile=hunter2"), "line 1: profile must be 1, toit, or toit,1"},
+    {TEXT(URI "?profile=hunter2hunter2hunter2"), "line 1: the profile is over 15 bytes long"},
+    {TEXT(URI "?profile=Toit"), "line 1: profile must be 1, toit, or toit,1"},
+    {TEXT(URI "?profile=1,toit"), "line 1: profile must be 1, toit, or toit,1"},
+    {TEXT("mqtt-e2e://" K32 "?profile=toit,1"), "line 1: a key of 256 bits: the Toit profile takes 128"},
     {TEXT("mqtt-e2e://" K32 "?profile=toit"), "line 1: a key of 256 bits: the Toit profile takes 128"},
     {TEXT(URI "?profile=toit&profile=1"), "line 1: profile is given twice in the query"},
     {TEXT(URI "?tls=2"), "line 1: tls must be 0 or 1"},

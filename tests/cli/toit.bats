@@ -82,7 +82,7 @@ start_agent() { # NAME [OPTION...]
     expect 2 "$MQTT_E2E" keygen --profile toit --bits 256 k2
     contains "$stderr" '--profile toit goes with --bits 128'
     expect 2 "$MQTT_E2E" keygen --profile tiot k2
-    contains "$stderr" "--profile must be 1 or toit, not 'tiot'"
+    contains "$stderr" "--profile must be 1, toit, or toit,1, not 'tiot'"
     [ ! -e k2 ]
     expect 0 "$MQTT_E2E" key show
     contains "$output" $'topics       plain\nprofile      toit: '
@@ -213,9 +213,9 @@ mqtt-port ::= 1883'
     wait_for pc.out "Incoming message: $BASE/iot/kitchen args: exited with 3"
     echo true >>pc.in
     wait_for pc.out "Incoming message: $BASE/iot/kitchen true: done"
-    echo 'seq 100000' >>pc.in # in many messages, longer than the answer's memory
-    wait_for pc.out 100000
-    same "$(sed "s,^Incoming message: $BASE/iot/kitchen ,," pc.out | grep -c '^[0-9]*$')" 100000
+    echo 'seq 100001' >>pc.in # in many messages, longer than the answer's memory
+    wait_for pc.out 100001
+    same "$(sed "s,^Incoming message: $BASE/iot/kitchen ,," pc.out | grep -c '^[0-9]*$')" 100001
     echo dance >>pc.in # known to none
     wait_for agent-kitchen.err 'command="dance" how=not-run code=127'
     lacks "$(cat pc.out)" dance
@@ -244,4 +244,73 @@ mqtt-port ::= 1883'
     e2e pub -t iot/x -m late --clock-offset -16000
     wait_for s.err 'stale'
     same "$(cat s.out)" ''
+}
+
+# ---- Moving a fleet -----------------------------------------------------------------------------------------
+
+@test "toit,1: an agent obeys either controller, each in its own profile, and tells who speaks the old one" {
+    stand_in pc controller
+    start agent-kitchen agent --name kitchen --profile toit,1 --command seq=/usr/bin/seq
+    wait_for agent-kitchen.err 'agent kitchen listens on command/kitchen and command/all'
+    wait_for agent-kitchen.err 'and in the Toit profile on controller, with answers on iot/kitchen'
+    contains "$(cat agent-kitchen.err)" "$WARNING"
+    expect 0 e2e run --profile 1 kitchen ping </dev/null
+    same "$output" 'kitchen: pong'
+    lacks "$(cat agent-kitchen.err)" 'still speaks'
+    same "$(cat pc.out)" ready # nothing of it went there
+    echo ping >>pc.in
+    wait_for pc.out "Incoming message: $BASE/iot/kitchen pong"
+    echo 'seq 2' >>pc.in
+    wait_for pc.out "Incoming message: $BASE/iot/kitchen 1"
+    expect 0 e2e run --profile 1 kitchen seq 3 </dev/null
+    same "$output" $'1\n2\n3'
+    wait_for agent-kitchen.err 'a controller still speaks the Toit profile'
+    same "$(grep -c 'still speaks' agent-kitchen.err)" 1
+    same "$(sed -n 's/.*asked .*command=//p' agent-kitchen.err)" '"ping" profile=1
+"ping" profile=toit
+"seq" profile=toit
+"seq" profile=1'
+    kill "${PIDS[-1]}"
+    wait_exit "${PIDS[-1]}"
+    lacks "$(cat pc.out)" refused
+}
+
+@test "toit,1: sub hears either, and tells who still speaks the old one" {
+    echo "mqtt-e2e://di5MHcCn2LYOYbxo3IWL7g?profile=toit,1" >key
+    stand_in esp device esp32x
+    start_sub s -t 'iot/#' -v --state seen
+    until_true has_times s.err 'subscribed to iot/#' 2
+    e2e pub --profile toit -t controller -m ping
+    wait_for s.out 'iot/esp32x pong'
+    e2e pub --profile 1 -t iot/hall -m moved
+    wait_for s.out 'iot/hall moved'
+    e2e pub --profile toit -t controller -m ping
+    until_true has_lines s.out 3
+    same "$(grep 'still speaks' s.err)" 'mqtt-e2e: who publishes on iot/esp32x still speaks the Toit profile'
+    kill "${PIDS[-1]}"
+    wait_exit "${PIDS[-1]}"
+    same "$(find . -name 'seen*' | sort)" $'./seen\n./seen.toit'
+}
+
+@test "toit,1: commands that speak one profile want to be told which, the others speak the new one" {
+    echo "mqtt-e2e://di5MHcCn2LYOYbxo3IWL7g?profile=toit,1" >key
+    expect 2 e2e pub -t x -n
+    contains "$stderr" "pub speaks one profile at a time, and can't know which: give --profile toit or --profile 1"
+    expect 2 "$MQTT_E2E" seal -t x -n
+    contains "$stderr" 'seal speaks one profile at a time'
+    expect 2 "$MQTT_E2E" open </dev/null
+    contains "$stderr" 'open speaks one profile at a time'
+    e2e pub -t x -n --profile 1
+    start_responder command/lamp echo
+    expect 0 e2e run lamp led on </dev/null
+    same "$output" 'led on'
+    expect 0 "$MQTT_E2E" key show
+    contains "$output" 'profile      toit,1: '
+    expect 0 "$MQTT_E2E" key toit
+    contains "$output" "Topics start with $BASE."
+    expect 0 "$MQTT_E2E" keygen --profile toit,1 -h localhost k
+    contains "$stderr" "$WARNING"
+    [[ $(tail -n 1 k) == *'?profile=toit,1' ]]
+    expect 2 "$MQTT_E2E" keygen --profile toit,1 --bits 256 k2
+    contains "$stderr" 'goes with --bits 128'
 }
