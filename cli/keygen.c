@@ -31,7 +31,8 @@ const char cli_keygen_help[] =
     "                      found by it and the key, and is for one node alone\n"
     "      --plain-topics  topic names are visible to the broker\n"
     "      --profile toit  for nodes that run the Toit library mqtt-e2e: whoever has the\n"
-    "                      file speaks as they do, with the weaknesses of that\n"
+    "                      file speaks as they do, with the weaknesses of that; toit,1:\n"
+    "                      to move such a fleet to what is spoken by default\n"
     "      --tls           TLS to the broker\n";
 
 enum { BASE = 256, BITS, FORCE, NAME, PLAIN, PROFILE, TLS };

@@ -186,8 +186,11 @@ const cli_row cli_rows[] = {
     {TEXT, ALL & ~PUB, 0, "prefix", "TEXT", "what a bridge puts before all topics, slash included",
      AT(client.session.prefix)},
     {FLAG, ALL, 0, "plain-topics", NULL, "topic names are visible to the broker", AT(given.plain_topics)},
-    {TEXT, ALL, 0, "profile", "1|toit", "what is spoken (default: the key file's, else 1); toit: as the\n"
+    {TEXT, ALL & ~(SUB | AGENT), 0, "profile", "1|toit", "what is spoken (default: the key file's, else 1); toit: as the\n"
      "Toit library mqtt-e2e, with its weaknesses", AT(given.profile)},
+    {TEXT, SUB | AGENT, 0, "profile", "1|toit|toit,1", "what is spoken (default: the key file's, else 1); toit: as the\n"
+     "Toit library mqtt-e2e, with its weaknesses; toit,1: both, to\n"
+     "move a fleet from one to the other", AT(given.profile)},
 
     {HEADING, ALL, 0, NULL, NULL, "Of mosquitto's options, these can't be had", NONE},
     {REFUSED, ALL, 0, "will-topic", NULL, why_will, NONE},
