@@ -8,14 +8,15 @@
 
 #define E2E_TOIT_NS 1000000 /* nanoseconds in a millisecond */
 
-/* Of a session or its options. */
 #ifdef MQTT_E2E_TOIT
-#define E2E_IS_TOIT(of)         ((of)->profile == MQTT_E2E_PROFILE_TOIT)
-#define E2E_TOIT_OPTIONS_OK(of) e2e_toit_options_ok(of)
+#define E2E_TOIT_HERE 1
 #else
-#define E2E_IS_TOIT(of)         false
-#define E2E_TOIT_OPTIONS_OK(of) true
+#define E2E_TOIT_HERE 0
 #endif
+
+/* Of a session or its options. */
+#define E2E_IS_TOIT(of)         (E2E_TOIT_HERE > 0 && (of)->profile == MQTT_E2E_PROFILE_TOIT)
+#define E2E_TOIT_OPTIONS_OK(of) (E2E_TOIT_HERE == 0 || e2e_toit_options_ok(of))
 
 bool e2e_toit_options_ok(const mqtt_e2e_options *options);
 
