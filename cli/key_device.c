@@ -33,6 +33,7 @@ static bool hide(const mqtt_e2e_config *config, const char *topic, char *wire, s
     mqtt_e2e_topic made;
     cli_filter_init(&filter, "key");
     filter.config = *config;
+    filter.config.toit_too = false; /* it is for the protocol */
     filter.options.streams = 1;
     bool fine = cli_filter_begin(&filter) == CLI_OK;
     if (fine) {
@@ -67,7 +68,8 @@ static bool derive(cli_key_job *job)
 static bool make(cli_key_job *job)
 {
     char topic[CLI_NAME_MAX + 16], fleets[sizeof job->config.announce], own[sizeof fleets];
-    bool named = cli_name_ok(job->name);
+    bool named = cli_name_ok(job->name) &&
+                 job->config.profile != MQTT_E2E_PROFILE_TOIT; /* in which nobody announces himself */
     snprintf(topic, sizeof topic, "device/%s", named ? job->name : "");
     if (named && !hide(&job->config, topic, fleets, sizeof fleets))
         return false;

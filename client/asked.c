@@ -169,7 +169,8 @@ bool mqtt_e2e_client_publish_wire(mqtt_e2e_client *client, const char *wire, con
     uint64_t ticket;
     bool fine;
 
-    if (!e2e_client_check(client, 0, len, error))
+    if (!e2e_client_check(client, 0, len, error) || !check_length(client, len, error) ||
+        (retain && !e2e_client_check_profile(client, "lasting (retained) messages", error)))
         return false;
     draft.topic = wire_topic(wire, error);
     if (draft.topic == NULL)
