@@ -12,6 +12,7 @@
 #define SENT_MAX  16
 
 static const uint8_t key[16] = "sixteen bytes ok";
+static bool toit; /* all of it in the Toit profile */
 
 typedef struct {
     char topic[TOPIC_MAX];
@@ -105,6 +106,8 @@ static mqtt_e2e_device_options options_of(const mqtt_e2e_crypto *crypto, bool ow
     options.session.key = key;
     options.session.key_len = sizeof key;
     options.session.own_clock_ms = own_clock;
+    if (toit)
+        mqtt_e2e_toit(&options.session);
     options.filters = filters;
     options.filter_count = 2;
     options.buffer = buffer;
@@ -134,6 +137,8 @@ static void start_host(const mqtt_e2e_crypto *crypto, int64_t now_ms)
     options.crypto = crypto;
     options.key = key;
     options.key_len = sizeof key;
+    if (toit)
+        mqtt_e2e_toit(&options);
     test_random(random, sizeof random);
     assert_int_equal(mqtt_e2e_init(&host, host_storage, sizeof host_storage, &options, random, now_ms),
                      MQTT_E2E_OK);
@@ -461,12 +466,43 @@ static void test_options(void **state)
     assert_bad(o.session.key_len = 15);
 }
 
+/* ---- 9. In the Toit profile: a command is heard once, and answered as a message ---- */
+
+static void test_toit(void **state)
+{
+    mqtt_e2e_message message;
+    mqtt_e2e_id id;
+    packet p;
+
+    toit = true;
+    set_up(state, false);
+    assert_int_equal(mqtt_e2e_device_connected(&device, T0), MQTT_E2E_OK);
+    assert_string_equal(mqtt.filters[0] + strlen(mqtt_e2e_base(host)), "/command/all");
+    p = host_seal("command/all", MQTT_E2E_MESSAGE, "ping", T0, NULL);
+    assert_int_equal(receive(p, T0), MQTT_E2E_OK);
+    assert_string_equal(got.payload, "ping");
+    assert_int_equal(receive(p, T0), MQTT_E2E_REPLAY);
+    assert_int_equal(mqtt_e2e_device_publish(&device, "iot/lamp", "pong", 4, 0, false, T0), MQTT_E2E_OK);
+    assert_int_equal(mqtt.sent[0].len, MQTT_E2E_TOIT_OVERHEAD + 50);
+    assert_int_equal(host_open(T0, &message), MQTT_E2E_OK);
+    assert_memory_equal(message.payload.data, "pong", 4);
+    assert_int_equal(receive(mqtt.sent[0], T0), MQTT_E2E_OWN);
+    assert_int_equal(mqtt_e2e_device_publish(&device, "iot/lamp", "x", 1, 0, true, T0), MQTT_E2E_UNSUPPORTED);
+    assert_int_equal(mqtt_e2e_device_reply(&device, &message.id, "x", 1, 0, T0), MQTT_E2E_UNSUPPORTED);
+    assert_int_equal(mqtt_e2e_device_request(&device, "t", "x", 1, 0, 0, T0, &id), MQTT_E2E_BAD_OPTION);
+    mqtt_e2e_device_poll(&device, T0 + 60000);
+    assert_int_equal(mqtt.sent_count, 1);
+    tear_down();
+    toit = false;
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connect), cmocka_unit_test(test_publish), cmocka_unit_test(test_answer),
         cmocka_unit_test(test_junk),    cmocka_unit_test(test_time),    cmocka_unit_test(test_time_not_taken),
         cmocka_unit_test(test_reset),   cmocka_unit_test(test_request), cmocka_unit_test(test_options),
+        cmocka_unit_test(test_toit),
     };
 
     test_seed();
