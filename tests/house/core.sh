@@ -5,13 +5,13 @@
 set -eu
 : "${work:?tests/suites/house runs this}"
 
-# stands_alone ROOM ALLOWED: ALLOWED is a pattern of the symbols that it may leave undefined.
+# stands_alone ROOM ALLOWED [OPTION]: ALLOWED is a pattern of the symbols that it may leave undefined.
 stands_alone() {
-    room=$1 allowed=$2 dir=$work/core-$1
+    room=$1 allowed=$2 option=${3:--UNOTHING} dir=$work/core-$1
     rm -rf "$dir"
     mkdir -p "$dir"
     while read -r file; do
-        "${CC:-cc}" -std=c11 -O2 -Iinclude -c "$room/$file" -o "$dir/${file%.c}.o"
+        "${CC:-cc}" -std=c11 -O2 "$option" -Iinclude -c "$room/$file" -o "$dir/${file%.c}.o"
     done <"$room/sources.list"
     (cd "$room" && printf "%s\n" *.c) | sort >"$dir/there"
     sort "$room/sources.list" | diff - "$dir/there" || {
@@ -31,5 +31,8 @@ stands_alone() {
     }
 }
 
+stands_alone src 'mem(cpy|move|set|cmp)' -DMQTT_E2E_TOIT
 stands_alone src 'mem(cpy|move|set|cmp)'
+# Who does not want the Toit profile has nothing of it.
+! nm "$work/core-src/core" | grep toit >&2 || exit 1
 stands_alone command 'mem(cpy|move|set|cmp)|strlen'
