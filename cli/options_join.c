@@ -122,7 +122,7 @@ static int check_wire(const cli_options *options)
 /* What the Toit profile has not. */
 static int check_profile(const cli_options *options, const char *command)
 {
-    const char *what = options->command & (CLI_FOR_REQUEST | CLI_FOR_RUN | CLI_FOR_DEVICES | CLI_FOR_SHELL)
+    const char *what = options->command & (CLI_FOR_REQUEST | CLI_FOR_RUN | CLI_FOR_DEVICES)
                            ? "requests and replies"
                        : options->retain || options->lasting ? "lasting (retained) messages"
                        : options->client.spool_dir           ? "spool: nothing can be sealed anew in it"

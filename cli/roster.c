@@ -80,6 +80,23 @@ void roster_answered(roster *list, const uint8_t *stream, const mqtt_e2e_bytes *
         copy(device->name, ROSTER_NAME_MAX, text, len - tail);
 }
 
+void roster_said(roster *list, const char *name, int64_t trip_us)
+{
+    uint8_t stream[MQTT_E2E_STREAM_ID_SIZE] = {0};
+    const roster_device *known = roster_find(list, name);
+    for (size_t i = 0; i < 4; i++) /* a place that no other has */
+        stream[i] = (uint8_t)(list->count >> 8 * i);
+    roster_device *device = place(list, known ? known->stream : stream);
+    if (!device)
+        return;
+    copy(device->name, ROSTER_NAME_MAX, name, strlen(name));
+    device->heard_at = cli_run_now();
+    if (trip_us < 0)
+        return;
+    device->trip_us = trip_us;
+    device->answered_at = device->heard_at;
+}
+
 void roster_owns_key(roster *list, const uint8_t *stream, const char *name)
 {
     for (size_t i = 0; i < list->count; i++)

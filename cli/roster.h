@@ -39,6 +39,9 @@ void roster_announced(roster *list, const mqtt_e2e_message *message);
 /* A device, of that stream, has answered a ping with that text; round trip in microseconds. */
 void roster_answered(roster *list, const uint8_t *stream, const mqtt_e2e_bytes *answer, int64_t trip_us);
 
+/* The same of one that is known by its name alone; -1: it said something unasked. */
+void roster_said(roster *list, const char *name, int64_t trip_us);
+
 /* After either of these: it came with the key that is of the device `name` alone. */
 void roster_owns_key(roster *list, const uint8_t *stream, const char *name);
 

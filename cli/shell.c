@@ -49,14 +49,14 @@ static void on_interrupt(shell_state *shell)
 bool shell_turn(shell_state *shell, bool input, int64_t when)
 {
     struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
-    int64_t next = shell_calls_when(shell);
+    int64_t next = shell->way->when(shell);
     if (next < when)
         when = next;
     if (!cli_fleet_step(&shell->fleet, &in, input ? 1 : 0, when == INT64_MAX ? -1 : cli_run_until(when)))
         shell->over = true;
     if (shell->run.interrupted)
         on_interrupt(shell);
-    shell_calls_turn(shell);
+    shell->way->turn(shell);
     shell_edit_show();
     return in.revents != 0 || shell->over;
 }
@@ -67,7 +67,7 @@ static void edit(shell_state *shell)
 {
     const char *line;
     while (!shell->over && (line = shell_edit_read()))
-        shell_line(shell, line);
+        shell->way->line(shell, line);
 }
 
 /* From a file or a pipe: one command after the other. */
@@ -77,11 +77,11 @@ static void follow(shell_state *shell)
     const char *line;
     size_t len;
     while (!shell->over) {
-        bool open = shell_calls_open(shell) > 0;
+        bool open = shell->way->waits(shell) > 0;
         if (!open && cli_lines_peek(&lines, &line, &len)) {
             char *text = strndup(line, len);
             if (text)
-                shell_line(shell, text);
+                shell->way->line(shell, text);
             else
                 cli_error("out of memory");
             free(text);
@@ -124,6 +124,9 @@ static void wait_for_ends(shell_state *shell)
                                        : "has no answer yet");
 }
 
+const shell_way shell_protocol = {shell_devices_open, shell_line,       shell_line_own_command,
+                                  shell_calls_turn,   shell_calls_when, shell_calls_open};
+
 /* ---- The run ------------------------------------------------------------------------------------ */
 
 static void on_asked(mqtt_e2e_client *client, const mqtt_e2e_id *id, void *of, void *context)
@@ -142,15 +145,21 @@ static void on_published(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2
 static int run(shell_state *shell, cli_options *options)
 {
     TAILQ_INIT(&shell->calls);
+    shell->way = &shell_protocol;
     shell->editing = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     options->client.on_asked = on_asked;
     options->client.on_published = on_published;
-    options->client.session.floor_given = true; /* see request.c */
-    options->client.session.floor_ms = 0;
+    if (options->client.session.profile == MQTT_E2E_PROFILE_TOIT) {
+        shell->way = &shell_toit;
+        options->devices = "none";
+    } else {
+        options->client.session.floor_given = true; /* see request.c */
+        options->client.session.floor_ms = 0;
+    }
     options->client.session.longest_packet = 128 * 1024;
     shell->run.code = CLI_FAILED;
     if (cli_fleet_names(&shell->fleet, options) && cli_run_start(&shell->run, options, CLI_ONCE_CONNECTED) &&
-        shell_devices_open(shell) && (!shell->editing || shell_edit_open(shell))) {
+        shell->way->start(shell) && (!shell->editing || shell_edit_open(shell))) {
         if (shell->editing)
             edit(shell);
         else

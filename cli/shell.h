@@ -20,6 +20,18 @@ enum {
 
 typedef struct shell_state shell_state;
 
+/* How commands are given: by the protocol, or as the Toit library's examples do (shell_toit.c). */
+typedef struct {
+    bool (*start)(shell_state *shell); /* after the connection was begun; false: told */
+    void (*line)(shell_state *shell, const char *line);
+    const char *(*own_command)(size_t i);      /* the shell's own, by number; NULL: no more */
+    void (*turn)(shell_state *shell);          /* deals with what came, and with time */
+    int64_t (*when)(const shell_state *shell); /* when that is due again */
+    size_t (*waits)(const shell_state *shell); /* for how many commands that were typed */
+} shell_way;
+
+extern const shell_way shell_protocol, shell_toit;
+
 typedef struct shell_call {
     TAILQ_ENTRY(shell_call) link;
     remote_call call;
@@ -49,6 +61,7 @@ typedef struct {
 
 struct shell_state {
     cli_run run; /* first: the context of the callbacks */
+    const shell_way *way;
     shell_calls calls;
     size_t call_count;
     char use[REMOTE_NAME_MAX + 1]; /* "": none */
@@ -68,6 +81,12 @@ struct shell_state {
     shell_refusal refusals[SHELL_REFUSALS];
     shell_names *names;
     size_t names_count;
+
+    struct { /* the last line that was said to devices of the Toit library */
+        char said[64];
+        int64_t sent_us, said_at, until; /* until: answers are waited for; 0: not any more */
+        bool answered, listing;
+    } toit;
 };
 
 /* Waits for something to happen until `when` (cli_run_now) at most, and deals with it. `input`: standard input is looked at, too;
@@ -78,8 +97,7 @@ bool shell_turn(shell_state *shell, bool input, int64_t when);
 
 void shell_line(shell_state *shell, const char *line);
 
-/* The shell's own commands, by number; NULL: no more. */
-const char *shell_own_command(size_t i);
+const char *shell_line_own_command(size_t i);
 
 /* ---- shell_call.c: commands and their answers ------------------------------------------------------ */
 
@@ -120,6 +138,7 @@ void shell_devices_ask(shell_state *shell, bool list);
 void shell_devices_turn(shell_state *shell);
 /* Whether such a ping has ended; that was shown then. */
 bool shell_devices_asked(shell_state *shell, shell_call *call);
+void shell_devices_list(shell_state *shell);
 /* Says what is known of a device that did not answer a call. */
 void shell_devices_why(const shell_state *shell, const shell_call *call);
 /* Asks a device for its commands, unless it is being asked, or has said them. */

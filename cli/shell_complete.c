@@ -59,10 +59,10 @@ static void offer_commands(search *s, shell_state *shell, const char *device)
         offer(s, names);
 }
 
-static void offer_own(search *s)
+static void offer_own(search *s, const shell_state *shell)
 {
     const char *name;
-    for (size_t i = 0; (name = shell_own_command(i)); i++)
+    for (size_t i = 0; (name = shell->way->own_command(i)); i++)
         offer(s, name);
 }
 
@@ -98,15 +98,17 @@ size_t shell_complete(shell_state *shell, const char *line, size_t len, char mor
     if (start == 0 && s.len > 0 && *s.word == '@') {
         s.word++;
         s.len--;
-        offer_devices(&s, shell);
+        if (shell->way == &shell_protocol)
+            offer_devices(&s, shell);
         offer(&s, "all");
     } else if (start == 0) {
-        offer_own(&s);
+        offer_own(&s, shell);
         if (*shell->use)
             offer_commands(&s, shell, shell->use);
-    } else if (strcmp(first, "use") == 0) {
+    } else if (shell->way == &shell_protocol && strcmp(first, "use") == 0) {
         offer_devices(&s, shell);
-    } else if (first[0] == '@' && remote_is_name(first + 1, strlen(first + 1))) {
+    } else if (shell->way == &shell_protocol && first[0] == '@' &&
+               remote_is_name(first + 1, strlen(first + 1))) {
         offer_commands(&s, shell, first + 1);
     }
     if (s.fit > 0)

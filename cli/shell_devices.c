@@ -240,7 +240,7 @@ static bool has_settled(const shell_state *shell, const remote_call *ping)
            cli_run_now() - ping->new_at >= SETTLED_MS;
 }
 
-static void list(shell_state *shell)
+void shell_devices_list(shell_state *shell)
 {
     int width = 0;
     roster_sort(&shell->heard);
@@ -263,7 +263,8 @@ static void list(shell_state *shell)
         cli_put(line, (size_t)len);
     }
     if (shell->heard.count == 0)
-        cli_note("no device answers, and none was heard: does an agent with the same key run?");
+        cli_note(
+            "no device answers, and none was heard: does one run with the same key, and is its clock right?");
     cli_flush();
 }
 
@@ -294,7 +295,7 @@ bool shell_devices_asked(shell_state *shell, shell_call *call)
     if (!has_settled(shell, of))
         return false;
     if (call->list)
-        list(shell);
+        shell_devices_list(shell);
     else if (shell->editing && !shell->greeted)
         greet(shell);
     shell->greeted = true;

@@ -81,7 +81,7 @@ static const struct {
 } own[] = {{"devices", own_devices, 1}, {"use", own_use, 2},   {"running", own_running, 1},
            {"help", own_help, 1},       {"quit", own_quit, 1}, {"exit", own_quit, 1}};
 
-const char *shell_own_command(size_t i)
+const char *shell_line_own_command(size_t i)
 {
     return i < sizeof own / sizeof own[0] ? own[i].name : NULL;
 }

@@ -3,6 +3,7 @@
 # The Toit profile: `--profile toit`, key files that carry it, and conversations with stand-ins for the Toit library's example programs.
 
 load support
+load terminal
 
 export NODE_PATH=/usr/share/nodejs # where Debian has libraries
 HEX=762e4c1dc0a7d8b60e61bc68dc858bee
@@ -12,6 +13,10 @@ WARNING='warning: the Toit profile is weak: everybody on the way reads the time 
 set_up() {
     start_broker
     echo "mqtt-e2e://di5MHcCn2LYOYbxo3IWL7g?profile=toit" >key
+}
+
+tear_down() {
+    close_terminal
 }
 
 # stand_in NAME device|controller [ARGUMENT]: with output to NAME.out; a controller reads NAME.in.
@@ -192,6 +197,56 @@ mqtt-port ::= 1883'
     e2e pub -t controller -m dance
     wait_for esp.out 'discarding dance'
     lacks "$(cat esp.out)" refused
+}
+
+@test "the shell: lines go to all devices, theirs and ours; what they say stands behind their names" {
+    stand_in esp device esp32x
+    start_agent lamp --command words=/bin/echo
+    expect 0 e2e shell -W 1 <<'END'
+# a comment
+@all ping
+words isn't "this quoted
+devices
+END
+    same "$(head -n 2 <<<"$output" | sort)" $'esp32x: pong\nlamp: pong'
+    same "$(sed -n 3p <<<"$output")" $'lamp: isn\'t "this quoted'
+    same "$(sed -n '4,$p' <<<"$output" | sed -E 's/ +[0-9.]+ ms +now +-$/ here/')" $'esp32x here\nlamp here'
+    contains "$(cat esp.out)" "discarding words isn't \"this quoted"
+    expect 27 e2e shell -W 1 <<<'dance'
+    same "$output" ''
+    contains "$stderr" "no answer to 'dance' within 1 s"
+    expect 2 e2e shell -W 1 <<<'@lamp ping'
+    contains "$stderr" "'@lamp ping': in the Toit profile a command goes to all devices, and names none of them"
+    contains "$stderr" "hint: leave the name away, or say '@all ping'"
+}
+
+@test "the shell: on a terminal, what devices say appears above the line that is typed, and can't steer it" {
+    stand_in esp device esp32x
+    open_terminal 80 24 "$MQTT_E2E" shell -h 127.0.0.1 -p "$PORT" --history none
+    wait_shown 'Toit profile: a line goes to all devices'
+    type_ 'half a li'
+    e2e pub -t iot/other -m $'\e[2Jwarm\nand dry'
+    wait_shown $'other: \\x1b[2Jwarm\nother: and dry\nmqtt-e2e> half a li'
+    type_ 'ne'
+    wait_row 'mqtt-e2e> half a line'
+    keys C-u
+    enter ping
+    wait_shown 'esp32x: pong'
+    type_ 'dev'
+    keys Tab Enter
+    wait_shown 'other           -   '
+    keys C-d
+    wait_terminal_ends
+    same "$status" 0
+    lacks "$(cat terminal.raw)" $'\e[2J'
+}
+
+@test "the shell: an answer whose time is refused is told, when nothing else comes" {
+    stand_in esp device esp32x
+    expect 27 e2e shell -W 1 --clock-offset -16000 <<<'ping' # they refuse ours, from the past
+    contains "$stderr" "no answer to 'ping' within 1 s"
+    expect 27 e2e shell -W 1 --clock-lead 0 --clock-offset -14000 <<<'ping'
+    contains "$stderr" 'an answer came, and was refused: future: it was sealed 13.9'
 }
 
 @test "their controller commands our agent, and hears their device beside it" {
