@@ -8,12 +8,14 @@
 
 /* ---- Beginnings and ends ------------------------------------------------------------------------ */
 
-/* The device, if it has a key of its own; else NULL. */
+/* The device, if it is to be spoken to with a key of its own; else NULL. That it was heard of proves nothing, since anyone can send something
+ * there that is not to be opened: so it counts only if the last that opened came with that key. */
 static const cli_fleet_device *find_own(shell_state *shell, const char *device)
 {
-    const cli_fleet_device *own = device ? cli_fleet_find(&shell->fleet, device) : NULL;
-    return !own && device && cli_fleet_knows(&shell->fleet, device) ? cli_fleet_open(&shell->fleet, device)
-                                                                    : own;
+    const roster_device *last = device ? roster_find(&shell->heard, device) : NULL;
+    if (device && cli_fleet_knows(&shell->fleet, device))
+        return cli_fleet_open(&shell->fleet, device);
+    return last && last->own_key ? cli_fleet_find(&shell->fleet, device) : NULL;
 }
 
 static shell_call *make(shell_state *shell, const cli_fleet_device *own, const char *device,
@@ -95,7 +97,8 @@ bool shell_call_start(shell_state *shell, const char *device, const char *const 
         shell->batch_failed = false;
     bool fine = start(shell, device, words, count, batch);
     for (size_t i = 0; batch && fine && i < shell->fleet.count; i++)
-        fine = start(shell, shell->fleet.devices[i].name, words, count, batch);
+        if (find_own(shell, shell->fleet.devices[i].name))
+            fine = start(shell, shell->fleet.devices[i].name, words, count, batch);
     return fine;
 }
 

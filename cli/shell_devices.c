@@ -74,14 +74,6 @@ static const shell_refusal *refusal_of(const shell_state *shell, const char *dev
     return NULL;
 }
 
-static bool has_own_key(const shell_state *shell, const char *name)
-{
-    for (size_t i = 0; i < shell->fleet.count; i++)
-        if (strcmp(shell->fleet.devices[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 void shell_devices_why(const shell_state *shell, const shell_call *call)
 {
     const char *name = call->call.device;
@@ -95,7 +87,7 @@ void shell_devices_why(const shell_state *shell, const shell_call *call)
             cli_hint("does an agent with the same key run anywhere, and is its clock right?");
         return;
     }
-    if (!call->call.key_name && has_own_key(shell, name)) {
+    if (!call->call.key_name && device && device->own_key) {
         cli_hint("%s has a key of its own, of which was heard only now: give the command again", name);
         return;
     }
@@ -155,7 +147,8 @@ static void on_open(cli_fleet_device *device, void *context)
     snprintf(filter, sizeof filter, "device/%s", device->name);
     if (!mqtt_e2e_client_subscribe(device->client, filter, 1, on_own_announced, device, &error))
         cli_tell(&error);
-    if (shell->asked && !shell->asking)
+    /* One that was only heard of shows so whether it is there; else all are asked together. */
+    if (!shell->asking && (shell->asked || !cli_fleet_knows(&shell->fleet, device->name)))
         shell_call_ping(shell, device, &ping_sink);
 }
 
@@ -195,9 +188,19 @@ static bool has_heard(shell_state *shell)
            now - shell->started >= PATIENCE_MS;
 }
 
+/* Whether a ping of one with its own key is on its way, which has to be connected first. */
+static bool is_pinging(const shell_state *shell)
+{
+    const shell_call *call;
+    TAILQ_FOREACH(call, &shell->calls, link)
+    if (call->aside && call->call.key_name && call->call.sink == &ping_sink)
+        return true;
+    return false;
+}
+
 void shell_devices_settle(shell_state *shell)
 {
-    while (!shell->over && !shell->fleet.off && !has_heard(shell) &&
+    while (!shell->over && !shell->fleet.off && (!has_heard(shell) || is_pinging(shell)) &&
            (!shell->editing || mqtt_e2e_client_connected(shell->run.client)))
         shell_turn(shell, false, cli_run_now() + 20);
 }
@@ -213,16 +216,6 @@ void shell_devices_turn(shell_state *shell)
         shell_call_ping(shell, &shell->fleet.devices[i], &ping_sink);
     shell->asking = shell->listing = false;
     shell->asked = true;
-}
-
-/* Whether a ping of one with its own key is on its way, which has to be connected first. */
-static bool is_pinging(const shell_state *shell)
-{
-    const shell_call *call;
-    TAILQ_FOREACH(call, &shell->calls, link)
-    if (call->aside && call->call.key_name && call->call.sink == &ping_sink)
-        return true;
-    return false;
 }
 
 /* All that are here, as far as we know, have answered, or will not. */

@@ -341,6 +341,22 @@ END
     expect 27 on -W 1 nobody ping
     expect 0 e2e run --all -W 1 ping </dev/null
     same "$output" 'cellar: pong'
+    expect 0 e2e shell -W 3 <<<$'@cellar ping\n@all ping' # it counts as heard of, and has no key of its own all the same
+    same "$output" $'cellar: pong\ncellar: pong'
+    same "$stderr" ''
+    # ... also while it runs.
+    send_raw "$(wire_of device/cellar)" '' -r
+    mkfifo lines
+    exec 5<>lines
+    start sh shell -W 3 <lines
+    echo '@cellar ping' >&5
+    until_true has_lines sh.out 1
+    send_raw "$(wire_of device/cellar)" "$junk"
+    echo '@cellar ping' >&5
+    until_true has_lines sh.out 2
+    exec 5>&-
+    wait_exit "$PID"
+    same "$status" 0
 }
 
 @test "no more than 64 devices are spoken to at a time, which is told once" {
