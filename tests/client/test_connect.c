@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How connections come about: versions of MQTT, lists of hosts, names, proxies; and how they end. */
-#include "node.h"
+#include "one_broker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,29 +8,11 @@
 #include <sys/socket.h>
 #include <netinet/in.h>
 
-static test_broker broker;
-static test_relay relay;
-static test_node a, b;
-
 static int set_up(void **state)
 {
     (void)state;
-    test_broker_init(&broker);
-    test_relay_init(&relay, broker.port);
-    test_use_relay(&relay);
-    test_node_init(&a, broker.port);
-    test_node_init(&b, broker.port);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_node_free(&a);
-    test_node_free(&b);
-    test_use_relay(NULL);
-    test_relay_free(&relay);
-    test_broker_free(&broker);
+    one_broker_init(false);
+    a.hosts[0].port = broker.port; /* without the relay, unless a test says so */
     return 0;
 }
 
@@ -228,15 +210,15 @@ static void test_idle(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_bind_address, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_versions, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_nobody_listens, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_ipv6, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_taken_over, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_proxy, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_drain, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_idle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bind_address, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_versions, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_nobody_listens, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_names, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_ipv6, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_taken_over, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_proxy, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_drain, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_idle, set_up, one_broker_tear_down),
     };
 
     cmocka_set_test_filter(getenv("TEST_ONLY"));

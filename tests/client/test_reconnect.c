@@ -3,7 +3,7 @@
  * Connections that break, and brokers that go and come back: what was promised arrives, and once. Node `a` sends through
  * a relay, where the test breaks things; node `b` listens, at the broker itself.
  */
-#include "node.h"
+#include "one_broker.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -12,30 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static test_broker broker;
-static test_relay relay;
-static test_node a, b;
-
 static int set_up(void **state)
 {
     (void)state;
-    test_broker_init(&broker);
-    test_broker_start(&broker);
-    test_relay_init(&relay, broker.port);
-    test_use_relay(&relay);
-    test_node_init(&a, relay.port);
-    test_node_init(&b, broker.port);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_node_free(&a);
-    test_node_free(&b);
-    test_use_relay(NULL);
-    test_relay_free(&relay);
-    test_broker_free(&broker);
+    one_broker_init(true);
     return 0;
 }
 
@@ -556,26 +536,26 @@ static void test_idle_child(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_broker_restart, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_broker_late, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_queue_full, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_sealed_late, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_puback_lost, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_pubrec_lost, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_pubcomp_lost, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_stale_in_flight, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_window, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_packet_identifiers, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_back_pressure, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_kept_by_broker, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_kept_by_broker_5, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_persistent_sender, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_session_lost, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_persistent_stale, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_unsubscribe_offline, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_exhausted, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_fork, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_idle_child, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_broker_restart, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_broker_late, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_queue_full, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_sealed_late, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_puback_lost, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_pubrec_lost, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_pubcomp_lost, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_stale_in_flight, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_window, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_packet_identifiers, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_back_pressure, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_kept_by_broker, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_kept_by_broker_5, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_persistent_sender, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_session_lost, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_persistent_stale, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_unsubscribe_offline, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_exhausted, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_fork, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_idle_child, set_up, one_broker_tear_down),
     };
 
     cmocka_set_test_filter(getenv("TEST_ONLY"));

@@ -11,11 +11,8 @@
 
 #include <sqlite3.h>
 
-#include "node.h"
+#include "one_broker.h"
 
-static test_broker broker;
-static test_relay relay;
-static test_node a, b;
 static char dir[128];
 static unsigned failures; /* of the spool */
 
@@ -32,26 +29,10 @@ static int set_up(void **state)
 {
     (void)state;
     failures = 0;
-    test_broker_init(&broker);
-    test_broker_start(&broker);
-    test_relay_init(&relay, broker.port);
-    test_use_relay(&relay);
-    test_node_init(&a, relay.port);
-    test_node_init(&b, broker.port);
+    one_broker_init(true);
     snprintf(dir, sizeof dir, "%s/spool", broker.dir);
     a.options.spool_dir = dir;
     a.options.session.clock_skew_ms = b.options.session.clock_skew_ms = 1000;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_node_free(&a);
-    test_node_free(&b);
-    test_use_relay(NULL);
-    test_relay_free(&relay);
-    test_broker_free(&broker);
     return 0;
 }
 
@@ -366,17 +347,17 @@ static void test_wakes_itself(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_crash, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_long_outage, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_again, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_more_than_the_queue, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_drop_oldest, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_disk_full, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_room_between, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_dropped_in_vain, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_unfit_topic, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_wakes_itself, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_crash, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_long_outage, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_again, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_more_than_the_queue, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_drop_oldest, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_disk_full, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_room_between, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_dropped_in_vain, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_unfit_topic, set_up, one_broker_tear_down),
+        cmocka_unit_test_setup_teardown(test_wakes_itself, set_up, one_broker_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,40 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Clients in the Toit profile, through a real broker: what they have of it, and what they have not. */
-#include "node.h"
+#include "one_broker.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static test_broker broker;
-static test_node a, b;
-static test_relay relay;
-
-static void init(test_node *node, uint16_t port)
-{
-    test_node_init(node, port);
-    mqtt_e2e_toit(&node->options.session);
-}
-
 static int set_up(void **state)
 {
     (void)state;
-    test_broker_init(&broker);
-    test_broker_start(&broker);
-    test_relay_init(&relay, broker.port);
-    test_use_relay(&relay);
-    init(&a, relay.port);
-    init(&b, broker.port);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_node_free(&a);
-    test_node_free(&b);
-    test_use_relay(NULL);
-    test_relay_free(&relay);
-    test_broker_free(&broker);
+    one_broker_init(true);
+    mqtt_e2e_toit(&a.options.session);
+    mqtt_e2e_toit(&b.options.session);
     return 0;
 }
 
@@ -166,7 +142,7 @@ static void test_options(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, one_broker_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_messages),        TEST(test_acknowledgement_lost),
         TEST(test_stale_in_flight), TEST(test_not_there),
