@@ -249,20 +249,22 @@ bool cli_run_step(cli_run *run, struct pollfd *more, nfds_t count, int64_t timeo
 {
     enum { MORE = CLI_RUN_MORE, HOUR = 3600000 };
     struct pollfd fds[3 + MORE] = {{.fd = signal_pipe[0], .events = POLLIN},
-                                   {.fd = mqtt_e2e_client_fd(run->client), .events = POLLIN},
-                                   {.fd = run->old ? mqtt_e2e_client_fd(run->old) : -1, .events = POLLIN}};
+                                   {.fd = mqtt_e2e_client_fd(run->client), .events = POLLIN}};
+    nfds_t own = 2; /* no more than are needed: poll takes as many as we may have open */
+    if (run->old)
+        fds[own++] = (struct pollfd){.fd = mqtt_e2e_client_fd(run->old), .events = POLLIN};
     if (run->over)
         return false;
     if (count > MORE)
         count = MORE;
     if (count)
-        memcpy(fds + 3, more, count * sizeof *more);
+        memcpy(fds + own, more, count * sizeof *more);
     timeout_ms = sooner(timeout_ms, mqtt_e2e_client_timeout(run->client));
     if (run->old)
         timeout_ms = sooner(timeout_ms, mqtt_e2e_client_timeout(run->old));
-    int ready = poll(fds, 3 + count, (int)sooner(timeout_ms, HOUR));
+    int ready = poll(fds, own + count, (int)sooner(timeout_ms, HOUR));
     for (nfds_t i = 0; i < count; i++)
-        more[i].revents = ready > 0 ? fds[3 + i].revents : 0;
+        more[i].revents = ready > 0 ? fds[own + i].revents : 0;
     char number;
     if (read(signal_pipe[0], &number, 1) == 1) {
         run->interrupted = true;
