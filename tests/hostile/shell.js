@@ -24,17 +24,20 @@ class Shell {
     const command = terminal ? ['script', '-qfec', words.map((word) => `'${word}'`).join(' '), '/dev/null'] : words;
     this.child = spawn(command[0], command.slice(1), { stdio: 'pipe', env: { ...process.env, TERM: 'xterm', LC_ALL: 'C.UTF-8' } });
     this.out = '';
-    this.err = '';
+    this.said = ''; // what people read, in whole lines
+    this.begun = '';
     this.child.stdin.on('error', () => {});
-    this.child.stdout.on('data', (data) => (this.out += data.toString('latin1')));
-    this.child.stderr.on('data', (data) => (this.err += data.toString('latin1')));
+    this.child.stdout.on('data', (data) => (terminal ? this.hear(data) : (this.out += data.toString('latin1'))));
+    this.child.stderr.on('data', (data) => this.hear(data));
     this.exit = new Promise((resolve) => this.child.on('close', resolve));
   }
 
-  // What people read: on a terminal, without what steers it.
-  get said() {
+  // On a terminal, without what steers it, and what was taken away again.
+  hear(data) {
+    const lines = (this.begun + data.toString('latin1')).split('\n');
+    this.begun = lines.pop();
     // eslint-disable-next-line no-control-regex
-    return terminal ? this.out.replace(/\x1b\[[0-9;]*m/g, '').replace(/[^\n]*\x1b\[J/g, '').replace(/\r/g, '') : this.err;
+    for (const line of lines) this.said += `${terminal ? line.replace(/\x1b\[[0-9;]*m/g, '').replace(/[^]*\x1b\[J/, '').replace(/\r/g, '') : line}\n`;
   }
 
   async until(what, is) {
@@ -45,15 +48,16 @@ class Shell {
   // Gives a command, and waits for what is said of its end, or of its answer's absence.
   async give(command) {
     const typed = `work ${command.id} ${command.lines}`;
+    const from = this.said.length;
     commands.push(command);
     this.child.stdin.write(`@kitchen ${typed}${terminal ? '\r' : '\n'}`);
-    await this.until(command.id, () => this.said.includes(`'${typed}'`));
+    await this.until(command.id, () => this.said.includes(`'${typed}'`, from));
   }
 }
 
 // ---- What was shown ----------------------------------------------------------------------------------
 
-const endedWell = (shell, { id, lines }) => new RegExp(`kitchen: 'work ${id} ${lines}' ended with exit code 5 after`).test(shell.said);
+const endedWell = (shell, { id, lines }) => shell.said.includes(`kitchen: 'work ${id} ${lines}' ended with exit code 5 after`);
 const outputOf = ({ id, lines }) => Array.from({ length: lines }, (_, i) => `${id} ${i + 1}\n`).join('');
 
 // A pipe gets the outputs one behind the other, in the order of the commands; one that failed may have been cut at any byte.
