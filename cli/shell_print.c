@@ -87,19 +87,18 @@ static bool ready(const remote_call *call, uint8_t type)
 static bool put(FILE *stream, const char *text, size_t len)
 {
     static char visible[4 * MQTT_E2E_PART_DATA + 1];
-    if (isatty(fileno(stream)))
-        while (len > MQTT_E2E_PART_DATA) {
-            size_t n = cli_make_visible(text, MQTT_E2E_PART_DATA, visible);
-            if (stream == stdout ? !cli_put(visible, n) : fwrite(visible, 1, n, stream) != n)
-                return false;
-            text += MQTT_E2E_PART_DATA;
-            len -= MQTT_E2E_PART_DATA;
-        }
-    if (isatty(fileno(stream))) {
-        len = cli_make_visible(text, len, visible);
-        text = visible;
+    if (stream == stdout)
+        return cli_put_text(text, len);
+    bool terminal = isatty(fileno(stream));
+    while (len > 0) {
+        size_t n = len < MQTT_E2E_PART_DATA ? len : MQTT_E2E_PART_DATA;
+        size_t out = terminal ? cli_make_visible(text, n, visible) : n;
+        if (fwrite(terminal ? visible : text, 1, out, stream) != out)
+            return false;
+        text += n;
+        len -= n;
     }
-    return stream == stdout ? cli_put(text, len) : fwrite(text, 1, len, stream) == len;
+    return true;
 }
 
 static bool put_text(const remote_call *call, const remote_answer *answer, FILE *stream, bool named,
