@@ -100,21 +100,33 @@ void node_assert_payload(const node *n, const char *text)
     assert_memory_equal(n->message.payload.data, text, strlen(text));
 }
 
-void node_each_pair(void (*scenario)(node *a, node *b))
+static void run_pair(const mqtt_e2e_options *sealer, const mqtt_e2e_options *opener, node_scenario scenario)
+{
+    static node a, b;
+
+    node_start(&a, sealer, T0 - 1000);
+    node_start(&b, opener, T0 - 1000);
+    scenario(&a, &b);
+    node_stop(&a);
+    node_stop(&b);
+}
+
+void node_each_pair_of(mqtt_e2e_options (*options)(const mqtt_e2e_crypto *crypto, size_t key_len),
+                       size_t longest_key, node_scenario scenario)
 {
     for (size_t i = 0; i < test_backend_count; i++) {
         for (size_t k = 0; k < test_backend_count; k++) {
-            for (size_t key_len = 16; key_len <= 32; key_len += 16) {
-                mqtt_e2e_options sealer = node_options(test_backends[i], key_len);
-                mqtt_e2e_options opener = node_options(test_backends[k], key_len);
-                static node a, b;
+            for (size_t key_len = 16; key_len <= longest_key; key_len += 16) {
+                mqtt_e2e_options sealer = options(test_backends[i], key_len);
+                mqtt_e2e_options opener = options(test_backends[k], key_len);
 
-                node_start(&a, &sealer, T0 - 1000);
-                node_start(&b, &opener, T0 - 1000);
-                scenario(&a, &b);
-                node_stop(&a);
-                node_stop(&b);
+                run_pair(&sealer, &opener, scenario);
             }
         }
     }
+}
+
+void node_each_pair(node_scenario scenario)
+{
+    node_each_pair_of(node_options, 32, scenario);
 }

@@ -50,6 +50,11 @@ void node_assert_payload(const node *n, const char *text);
 
 /* Runs `scenario(sealer, opener)` for every pair of backends and both key sizes, each time with fresh nodes that started at
  * T0 - 1,000. */
-void node_each_pair(void (*scenario)(node *a, node *b));
+typedef void (*node_scenario)(node *a, node *b);
+void node_each_pair(node_scenario scenario);
+
+/* The same with other options than node_options, and keys of up to `longest_key` bytes. */
+void node_each_pair_of(mqtt_e2e_options (*options)(const mqtt_e2e_crypto *crypto, size_t key_len),
+                       size_t longest_key, node_scenario scenario);
 
 #endif

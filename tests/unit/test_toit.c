@@ -4,7 +4,6 @@
 #include "node.h"
 #include "toit_recorded.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "packet.h"
@@ -21,31 +20,17 @@ static mqtt_e2e_status seal(node *n, const char *text, int64_t now_ms, packet *t
     return node_seal(n, "iot/kitchen", MQTT_E2E_MESSAGE, text, now_ms, to);
 }
 
-static mqtt_e2e_options toit_options(const mqtt_e2e_crypto *crypto)
+static mqtt_e2e_options toit_options(const mqtt_e2e_crypto *crypto, size_t key_len)
 {
-    mqtt_e2e_options options = node_options(crypto, 16);
+    mqtt_e2e_options options = node_options(crypto, key_len);
 
     mqtt_e2e_toit(&options);
     return options;
 }
 
-static void each_pair(void (*scenario)(node *a, node *b))
+static void each_pair(node_scenario scenario)
 {
-    for (size_t i = 0; i < test_backend_count * test_backend_count; i++) {
-        mqtt_e2e_options of_a = toit_options(test_backends[i / test_backend_count]);
-        mqtt_e2e_options of_b = toit_options(test_backends[i % test_backend_count]);
-        node *a = calloc(1, sizeof *a), *b = calloc(1, sizeof *b);
-
-        assert_non_null(a);
-        assert_non_null(b);
-        node_start(a, &of_a, T0 - 1000);
-        node_start(b, &of_b, T0 - 1000);
-        scenario(a, b);
-        node_stop(a);
-        node_stop(b);
-        free(a);
-        free(b);
-    }
+    node_each_pair_of(toit_options, 16, scenario);
 }
 
 /* ---- 1. What one seals, the other opens, once; and nobody opens his own ---- */
@@ -308,7 +293,7 @@ static void not_there(node *a, node *b)
     static uint8_t room[MQTT_E2E_TOIT_OVERHEAD + sizeof long_text];
     mqtt_e2e_id id = {{1}, 0};
     mqtt_e2e_topic topic = {"t", "x/t", 1, 3};
-    mqtt_e2e_options options = toit_options(b->options.crypto);
+    mqtt_e2e_options options = toit_options(b->options.crypto, 16);
     mqtt_e2e_session *none;
     size_t len = 7;
 
@@ -329,7 +314,7 @@ static void not_there(node *a, node *b)
     assert_int_equal(len, 7);
     options.key_len = 32;
     assert_int_equal(mqtt_e2e_init(&none, a->storage, 1 << 20, &options, node_key, T0), MQTT_E2E_BAD_OPTION);
-    options = toit_options(b->options.crypto);
+    options = toit_options(b->options.crypto, 16);
     options.profile = 2;
     assert_int_equal(mqtt_e2e_init(&none, a->storage, 1 << 20, &options, node_key, T0), MQTT_E2E_BAD_OPTION);
     options.profile = MQTT_E2E_PROFILE_TOIT;
@@ -342,7 +327,7 @@ static void not_there(node *a, node *b)
 /* Padmé, which their receivers take as any padding, and no packet longer than they can be. */
 static void padme(node *a, node *b)
 {
-    mqtt_e2e_options options = toit_options(a->options.crypto);
+    mqtt_e2e_options options = toit_options(a->options.crypto, 16);
 
     options.padme = true;
     node_stop(a);
