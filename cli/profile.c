@@ -6,14 +6,10 @@
 
 bool cli_profile_parse(const char *command, const char *text, mqtt_e2e_config *config)
 {
-    bool toit = strcmp(text, "toit") == 0, both = strcmp(text, "toit,1") == 0;
-    if (!toit && !both && strcmp(text, "1") != 0) {
-        cli_usage_error(command, "--profile must be 1, toit, or toit,1, not '%s'", text);
-        return false;
-    }
-    config->profile = toit ? MQTT_E2E_PROFILE_TOIT : MQTT_E2E_PROFILE_1;
-    config->toit_too = both;
-    return true;
+    if (mqtt_e2e_config_profile(config, text))
+        return true;
+    cli_usage_error(command, "--profile must be 1, toit, or toit,1, not '%s'", text);
+    return false;
 }
 
 void cli_profile_warn(void)

@@ -14,6 +14,16 @@
 
 #define FILE_MAX ((size_t)65536) /* bytes of a key file; comments need no more */
 
+bool mqtt_e2e_config_profile(mqtt_e2e_config *config, const char *text)
+{
+    bool toit = strcmp(text, "toit") == 0, both = strcmp(text, "toit,1") == 0;
+    if (!toit && !both && strcmp(text, "1") != 0)
+        return false;
+    config->profile = toit ? MQTT_E2E_PROFILE_TOIT : MQTT_E2E_PROFILE_1;
+    config->toit_too = both;
+    return true;
+}
+
 void mqtt_e2e_config_wipe(mqtt_e2e_config *config)
 {
     explicit_bzero(config, sizeof *config);

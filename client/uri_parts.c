@@ -138,14 +138,11 @@ static bool parse_profile(const char *text, size_t len, mqtt_e2e_config *config,
     char value[16];
     if (!e2e_uri_decode("profile", text, len, value, sizeof value, error))
         return false;
-    bool both = strcmp(value, "toit,1") == 0, toit = both || strcmp(value, "toit") == 0;
-    if (!toit && strcmp(value, "1") != 0)
+    if (!mqtt_e2e_config_profile(config, value))
         return e2e_error_set(error, "", "profile must be 1, toit, or toit,1");
-    if (toit && config->key_len != 16)
+    if ((config->profile == MQTT_E2E_PROFILE_TOIT || config->toit_too) && config->key_len != 16)
         return e2e_error_set(error, "make one: mqtt-e2e keygen --profile toit",
                              "a key of 256 bits: the Toit profile takes 128");
-    config->profile = toit && !both ? MQTT_E2E_PROFILE_TOIT : MQTT_E2E_PROFILE_1;
-    config->toit_too = both;
     return true;
 }
 

@@ -121,6 +121,9 @@ bool mqtt_e2e_config_path(char *out, size_t size);
 /* The URI of a config, NUL-terminated, to `out` (holds the key: wipe it). Returns its length; 0 if it does not fit. */
 size_t mqtt_e2e_config_uri(const mqtt_e2e_config *config, char *out, size_t size);
 
+/* Sets profile and toit_too: "1", "toit", or "toit,1". False: it is none of these, and nothing was set. */
+bool mqtt_e2e_config_profile(mqtt_e2e_config *config, const char *text);
+
 void mqtt_e2e_config_wipe(mqtt_e2e_config *config);
 
 /* ---- Options ----------------------------------------------------------------------------------- */
