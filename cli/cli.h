@@ -126,6 +126,9 @@ bool cli_parse_span(const char *command, const char *option, const char *text, i
 /* Reads a key file (NULL: the default place) and warns when others can read it. False: the error was told. */
 bool cli_load_key(const char *path, mqtt_e2e_config *config);
 
+/* The key that follows from a key file's for the device `name` alone, to `key`, which the caller wipes. False: told. */
+bool cli_device_key(const mqtt_e2e_config *config, const char *name, uint8_t key[32]);
+
 /* The value of -P: "file:PATH" (its first line) or "env:NAME". A plain password is a usage error that names these. The caller
  * wipes `out`. Returns CLI_OK, or the exit code after the error was told. */
 int cli_password(const char *command, const char *spec, char *out, size_t size);

@@ -45,9 +45,7 @@ static void on_announced(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliv
 {
     const key *k = context;
     (void)client;
-    roster_announced(&k->state->heard, delivery->message);
-    if (k->name)
-        roster_owns_key(&k->state->heard, delivery->message->id.stream, k->name);
+    roster_announced(&k->state->heard, delivery->message, k->name);
 }
 
 static bool on_reply(mqtt_e2e_client *client, mqtt_e2e_answer answer, const mqtt_e2e_delivery *delivery,
@@ -57,10 +55,8 @@ static bool on_reply(mqtt_e2e_client *client, mqtt_e2e_answer answer, const mqtt
     (void)client;
     if (answer != MQTT_E2E_ANSWERED)
         return false;
-    const uint8_t *stream = delivery->message->id.stream;
-    roster_answered(&k->state->heard, stream, &delivery->message->payload, cli_run_now_us() - k->asked_us);
-    if (k->name)
-        roster_owns_key(&k->state->heard, stream, k->name);
+    roster_answered(&k->state->heard, delivery->message->id.stream, &delivery->message->payload,
+                    cli_run_now_us() - k->asked_us, k->name);
     return true;
 }
 
@@ -89,31 +85,23 @@ static bool put_json(const roster_device *d)
     return fine;
 }
 
-static void put_line(const roster_device *d, int width)
+static bool put_line(const roster_device *d, int width)
 {
-    char name[4 * ROSTER_NAME_MAX + 1], version[4 * ROSTER_VERSION_MAX + 1], trip[32] = "-";
-    if (d->trip_us >= 0)
-        snprintf(trip, sizeof trip, "%.1f ms", (double)d->trip_us / 1000);
-    printf("%-*s  %9s   %s%s\n", width, roster_text(d->name, "?", name), trip,
-           roster_text(d->version, "-", version), d->own_key ? " (own key)" : "");
+    char line[ROSTER_LINE_SIZE];
+    return cli_put(line, roster_line(d, width, "", line));
 }
 
 static int list(state *s)
 {
-    int width = 0;
     size_t listed = 0;
     roster_sort(&s->heard);
-    const roster_device *devices = s->heard.devices;
-    for (size_t i = 0; i < s->heard.count; i++)
-        if (!devices[i].gone && (int)strlen(devices[i].name) > width)
-            width = (int)strlen(devices[i].name);
+    int width = roster_width(&s->heard, false);
     for (size_t i = 0; i < s->heard.count; i++) {
-        if (devices[i].gone)
+        const roster_device *device = &s->heard.devices[i];
+        if (device->gone)
             continue;
         listed++;
-        if (!s->run.options->json)
-            put_line(&devices[i], width);
-        else if (!put_json(&devices[i]))
+        if (!(s->run.options->json ? put_json(device) : put_line(device, width)))
             return CLI_FAILED;
     }
     if (!cli_flush())

@@ -43,19 +43,10 @@ cli_fleet_device *cli_fleet_find(cli_fleet *fleet, const char *name)
 
 /* ---- Keys --------------------------------------------------------------------------------------- */
 
-static bool derive(const cli_options *options, const char *name, uint8_t key[32])
-{
-    const mqtt_e2e_config *config = &options->config;
-    mqtt_e2e_status status = mqtt_e2e_device_key(&mqtt_e2e_openssl, config->key, config->key_len, name, key);
-    if (status != MQTT_E2E_OK)
-        cli_error("cannot derive the key of the device '%s': %s", name, mqtt_e2e_status_text(status));
-    return status == MQTT_E2E_OK;
-}
-
 bool cli_fleet_become(cli_options *options, const char *name)
 {
     uint8_t key[32];
-    bool fine = derive(options, name, key);
+    bool fine = cli_device_key(&options->config, name, key);
     if (fine)
         memcpy(options->config.key, key, sizeof key); /* a base that follows from the key is made later */
     explicit_bzero(key, sizeof key);
@@ -169,7 +160,7 @@ static bool open_device(cli_fleet *fleet, const char *name)
         return tell_full(fleet, name);
     *device = (cli_fleet_device){.fleet = fleet};
     strcpy(device->name, name);
-    if (!derive(fleet->options, name, key))
+    if (!cli_device_key(&fleet->options->config, name, key))
         return false;
     device->client = make_client(device, key, &error);
     explicit_bzero(key, sizeof key);

@@ -50,12 +50,8 @@ static bool derive(cli_key_job *job)
 {
     mqtt_e2e_config *config = &job->config;
     uint8_t key[32];
-    mqtt_e2e_status status =
-        mqtt_e2e_device_key(&mqtt_e2e_openssl, config->key, config->key_len, job->name, key);
-    if (status != MQTT_E2E_OK) {
-        cli_error("cannot derive a key for the device '%s': %s", job->name, mqtt_e2e_status_text(status));
+    if (!cli_device_key(config, job->name, key))
         return false;
-    }
     memcpy(config->key, key, sizeof key);
     explicit_bzero(key, sizeof key);
     memcpy(config->name, job->name, strlen(job->name) + 1);

@@ -13,17 +13,22 @@
 
 enum { FILE_MAX = 1 << 20 };
 
-bool cli_name_ok(const char *name)
+bool cli_is_name(const void *name, size_t len)
 {
-    size_t len = strlen(name);
-    if (len == 0 || len > CLI_NAME_MAX || strcmp(name, "all") == 0)
+    const unsigned char *text = name;
+    if (len == 0 || len > CLI_NAME_MAX || (len == 3 && memcmp(name, "all", 3) == 0))
         return false;
     for (size_t i = 0; i < len; i++)
-        if ((unsigned char)name[i] <= 0x20 || name[i] == 0x7F || strchr("/+#", name[i]))
+        if (text[i] <= 0x20 || text[i] == 0x7F || strchr("/+#", text[i]))
             return false;
+    return true;
+}
+
+bool cli_name_ok(const char *name)
+{
     json_t *string = json_string(name); /* NULL where it is not UTF-8 */
     json_decref(string);
-    return string != NULL;
+    return string && cli_is_name(name, strlen(name));
 }
 
 bool cli_names_path(const char *secret, char *out, size_t size)

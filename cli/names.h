@@ -13,8 +13,10 @@ enum {
     CLI_NAMES_PATH_SIZE = 4096
 };
 
-/* Whether an agent can have this name, and a device that is found by it: 1 to 64 bytes of UTF-8, none up to 0x20, no 0x7F, '/', '+' or
- * '#'; and not "all". One with '!' in front can't stand in the file. */
+/* Whether a device can have this name: 1 to 64 bytes, none up to 0x20, no 0x7F, '/', '+' or '#'; and not "all". */
+bool cli_is_name(const void *name, size_t len);
+
+/* The same of one that is not from a topic, so that it must be shown to be UTF-8. One with '!' in front can't stand in the file. */
 bool cli_name_ok(const char *name);
 
 typedef struct {

@@ -28,12 +28,6 @@ const char cli_run_help[] = "Usage: mqtt-e2e run [OPTION...] DEVICE COMMAND [ARG
 
 /* ---- Callbacks ---------------------------------------------------------------------------------- */
 
-static void on_asked(mqtt_e2e_client *client, const mqtt_e2e_id *id, void *of, void *context)
-{
-    (void)client, (void)context;
-    remote_call_asked(of, id);
-}
-
 static void on_published(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error, void *context)
 {
     remote_state *remote = context;
@@ -296,7 +290,7 @@ static void on_open(cli_fleet_device *device, void *context)
 /* The file says which key a device has. Of one that it does not name we may hear, while it is asked with the key that is here. */
 static void ask_all(remote_state *remote)
 {
-    char filter[REMOTE_NAME_MAX + 16];
+    char filter[CLI_NAME_MAX + 16];
     mqtt_e2e_error error;
     open_input(remote);
     snprintf(filter, sizeof filter, "device/%s", remote->all ? "+" : remote->fleet.only);
@@ -310,12 +304,12 @@ static void ask_all(remote_state *remote)
 static int check_device(const remote_state *remote, const cli_options *options)
 {
     const char *device = options->words[0];
-    char topic[REMOTE_NAME_MAX + 16];
+    char topic[CLI_NAME_MAX + 16];
     if (remote->all)
         return CLI_OK;
-    if (strlen(device) > REMOTE_NAME_MAX)
+    if (strlen(device) > CLI_NAME_MAX)
         return cli_usage_error("run", "the device's name '%s' is too long: up to %d bytes", device,
-                               REMOTE_NAME_MAX);
+                               CLI_NAME_MAX);
     if (strcmp(device, "all") == 0)
         return cli_usage_error("run", "no device is named 'all': --all asks every one");
     snprintf(topic, sizeof topic, "command/%s", device);
@@ -337,11 +331,8 @@ static bool prepare(remote_state *remote, cli_options *options)
         if (!cli_fleet_become(options, device))
             return false;
     }
-    options->client.on_asked = on_asked;
+    remote_options(&options->client);
     options->client.on_published = on_published;
-    options->client.session.floor_given = true; /* see request.c */
-    options->client.session.floor_ms = 0;
-    options->client.session.longest_packet = 128 * 1024;
     return cli_run_start(&remote->run, options, CLI_ONCE_CONNECTED) && cli_fleet_start(fleet, &remote->run);
 }
 

@@ -4,14 +4,13 @@
 /*
  * Commands to devices (docs/TERMINAL.md), as `run` and `shell` give them. A call is one command, to one device or to all; each
  * device that answers has an answer there. What becomes of it goes to the call's sink. The owner makes the client, and calls
- * remote_call_asked from its on_asked, and remote_call_turn whenever something may have come.
+ * remote_call_turn whenever something may have come.
  */
 #include <mqtt_e2e/command.h>
 
 #include "fleet.h"
 
 enum {
-    REMOTE_NAME_MAX = 64,
     REMOTE_ANSWERS_MAX = 1024, /* to one command */
     REMOTE_FIRST_MS = 10000,   /* how long to wait for a sign of life, */
     REMOTE_SILENCE_MS = 60000, /* and for the next one */
@@ -24,7 +23,7 @@ enum {
 typedef struct {
     uint8_t stream[MQTT_E2E_STREAM_ID_SIZE]; /* who answers */
     mqtt_e2e_id command;                     /* our packet */
-    char name[REMOTE_NAME_MAX + 1];          /* "": of a plain device, nobody knows */
+    char name[CLI_NAME_MAX + 1];             /* "": of a plain device, nobody knows */
     bool known;                              /* an agent's, whose name has come */
     bool ended;
     bool plain;      /* it was one text */
@@ -40,7 +39,8 @@ typedef struct {
 
 typedef struct remote_call remote_call;
 
-/* Where an answer goes, in order. False: it can't be written; that was told, and no more of it comes. */
+/* Where an answer goes, in order. False: it can't be written; that was told, and no more of it comes. Any but `plain` may be NULL:
+ * always ready, passed over. */
 typedef struct {
     bool (*ready)(const remote_call *call, uint8_t type); /* whether a piece can be taken now */
     bool (*piece)(remote_call *call, remote_answer *answer, const mqtt_e2e_part *piece);
@@ -51,10 +51,10 @@ typedef struct {
 struct remote_call {
     mqtt_e2e_client *client;
     const remote_sink *sink;
-    void *owner;                      /* the sink's */
-    char device[REMOTE_NAME_MAX + 1]; /* "": all */
+    void *owner;                   /* the sink's */
+    char device[CLI_NAME_MAX + 1]; /* "": all */
     const char *key_name; /* whose key the client has: whatever answers is that device; NULL: any may be */
-    char topic[REMOTE_NAME_MAX + 16];
+    char topic[CLI_NAME_MAX + 16];
     mqtt_e2e_id id; /* of the packet that it went out in, once */
     bool sent;
     int64_t sent_us;         /* cli_run_now_us then */
@@ -71,15 +71,12 @@ struct remote_call {
 
 /* ---- remote_call.c ------------------------------------------------------------------------------- */
 
-/* Whether it can be a device's name: as in TERMINAL.md, `all` is none. */
-bool remote_is_name(const void *name, size_t len);
-
 /* Gives a command of `count` words to `device` (NULL: all). False: told; free it all the same. `call` was zero but for client, sink and
  * owner, and stays where it is. */
 bool remote_call_make(remote_call *call, const char *device, const char *const *words, size_t count);
 
-/* From the client's on_asked, if `of` is a call. */
-void remote_call_asked(remote_call *call, const mqtt_e2e_id *id);
+/* What a client has to have for calls, all of whose requests are those of calls. */
+void remote_options(mqtt_e2e_client_options *options);
 
 /* Hands on what is there, says what was got, asks for what is missing, sends input. */
 void remote_call_turn(remote_call *call);

@@ -14,7 +14,7 @@ void remote_control(remote_call *call, const char *name, const mqtt_e2e_id *id, 
 {
     uint8_t frame[MQTT_E2E_CONTROL_HEAD + MQTT_E2E_PART_DATA];
     const mqtt_e2e_control control = {type, *id, number, {data, len}};
-    char topic[REMOTE_NAME_MAX + 16];
+    char topic[CLI_NAME_MAX + 16];
     mqtt_e2e_error error;
     if (!*name)
         return;
@@ -71,7 +71,7 @@ static void end(remote_call *call, remote_answer *answer, const mqtt_e2e_bytes *
     if (!mqtt_e2e_end_read(data, &answer->end))
         answer->end = (mqtt_e2e_end){.how = MQTT_E2E_NOT_KNOWN};
     answer->ended = true;
-    if (!call->sink->end(call, answer))
+    if (call->sink->end && !call->sink->end(call, answer))
         answer->unwritable = true;
     answer->end.text = (mqtt_e2e_bytes){NULL, 0}; /* it was in the inbox */
 }
@@ -85,9 +85,9 @@ static void hand_on(remote_call *call, remote_answer *answer)
         if (piece.type == MQTT_E2E_END)
             end(call, answer, &piece.data);
         else if (piece.type != MQTT_E2E_START && !answer->unwritable) {
-            if (!call->sink->ready(call, piece.type))
+            if (call->sink->ready && !call->sink->ready(call, piece.type))
                 return;
-            answer->unwritable = !call->sink->piece(call, answer, &piece);
+            answer->unwritable = call->sink->piece && !call->sink->piece(call, answer, &piece);
         }
         mqtt_e2e_inbox_take(&answer->inbox, cli_run_now());
     }
@@ -217,7 +217,7 @@ static bool has_inbox(remote_answer *answer)
 /* Names come from the network, and go to topics and terminals. */
 static void learn_name(remote_call *call, remote_answer *answer, const mqtt_e2e_bytes *name)
 {
-    if (answer->known || !remote_is_name(name->data, name->len))
+    if (answer->known || !cli_is_name(name->data, name->len))
         return;
     if (!call->key_name)
         memcpy(answer->name, name->data, name->len);

@@ -12,17 +12,6 @@ enum { AGAIN_MS = 1000 };
 
 /* ---- The command -------------------------------------------------------------------------------- */
 
-bool remote_is_name(const void *name, size_t len)
-{
-    const unsigned char *text = name;
-    if (len == 0 || len > REMOTE_NAME_MAX || (len == 3 && memcmp(name, "all", 3) == 0))
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if (text[i] <= 0x20 || text[i] == 0x7F || strchr("/+#", text[i]))
-            return false;
-    return true;
-}
-
 static bool on_reply(mqtt_e2e_client *client, mqtt_e2e_answer answer, const mqtt_e2e_delivery *delivery,
                      void *context)
 {
@@ -62,11 +51,21 @@ bool remote_call_make(remote_call *call, const char *device, const char *const *
     return ask(call, words, count);
 }
 
-void remote_call_asked(remote_call *call, const mqtt_e2e_id *id)
+static void on_asked(mqtt_e2e_client *client, const mqtt_e2e_id *id, void *of, void *context)
 {
+    remote_call *call = of;
+    (void)client, (void)context;
     call->id = *id;
     call->sent = true;
     call->sent_us = cli_run_now_us();
+}
+
+void remote_options(mqtt_e2e_client_options *options)
+{
+    options->on_asked = on_asked;
+    options->session.floor_given = true; /* see request.c */
+    options->session.floor_ms = 0;
+    options->session.longest_packet = 128 * 1024;
 }
 
 void remote_call_free(remote_call *call)

@@ -9,11 +9,19 @@
 
 /* ---- Places ------------------------------------------------------------------------------------- */
 
-static roster_device *place(roster *list, const uint8_t *stream)
+static roster_device *of_stream(const roster *list, const uint8_t *stream)
 {
     for (size_t i = 0; i < list->count; i++)
         if (memcmp(list->devices[i].stream, stream, sizeof list->devices[i].stream) == 0)
             return &list->devices[i];
+    return NULL;
+}
+
+static roster_device *place(roster *list, const uint8_t *stream)
+{
+    roster_device *known = of_stream(list, stream);
+    if (known)
+        return known;
     if (list->count == list->room) {
         size_t room = list->room ? 2 * list->room : 16;
         roster_device *devices = room > ROSTER_MAX ? NULL : realloc(list->devices, room * sizeof *devices);
@@ -43,7 +51,15 @@ static void copy(char *out, size_t most, const void *text, size_t len)
     out[len] = '\0';
 }
 
-void roster_announced(roster *list, const mqtt_e2e_message *message)
+static void set_owner(roster_device *device, const char *key_name)
+{
+    if (!key_name)
+        return;
+    copy(device->name, CLI_NAME_MAX, key_name, strlen(key_name));
+    device->own_key = true;
+}
+
+void roster_announced(roster *list, const mqtt_e2e_message *message, const char *key_name)
 {
     static const size_t before = sizeof ROSTER_FILTER - 2;
     mqtt_e2e_announcement announcement;
@@ -52,10 +68,11 @@ void roster_announced(roster *list, const mqtt_e2e_message *message)
         return;
     const char *name = (const char *)message->topic.data + before;
     size_t len = message->topic.len - before;
-    roster_device *device = remote_is_name(name, len) ? place(list, message->id.stream) : NULL;
+    roster_device *device = cli_is_name(name, len) ? place(list, message->id.stream) : NULL;
     if (!device)
         return;
-    copy(device->name, ROSTER_NAME_MAX, name, len);
+    copy(device->name, CLI_NAME_MAX, name, len);
+    set_owner(device, key_name);
     if (announcement.version.len)
         copy(device->version, ROSTER_VERSION_MAX, announcement.version.data, announcement.version.len);
     device->gone = !announcement.here;
@@ -64,7 +81,8 @@ void roster_announced(roster *list, const mqtt_e2e_message *message)
 }
 
 /* "NAME: pong" */
-void roster_answered(roster *list, const uint8_t *stream, const mqtt_e2e_bytes *answer, int64_t trip_us)
+void roster_answered(roster *list, const uint8_t *stream, const mqtt_e2e_bytes *answer, int64_t trip_us,
+                     const char *key_name)
 {
     static const char pong[] = ": pong";
     const char *text = answer->data;
@@ -75,9 +93,10 @@ void roster_answered(roster *list, const uint8_t *stream, const mqtt_e2e_bytes *
     device->trip_us = trip_us;
     device->heard_at = device->answered_at = cli_run_now();
     device->gone = false;
+    set_owner(device, key_name);
     if (!*device->name && len > tail && memcmp(text + len - tail, pong, tail) == 0 &&
-        remote_is_name(text, len - tail))
-        copy(device->name, ROSTER_NAME_MAX, text, len - tail);
+        cli_is_name(text, len - tail))
+        copy(device->name, CLI_NAME_MAX, text, len - tail);
 }
 
 void roster_said(roster *list, const char *name, int64_t trip_us)
@@ -89,7 +108,7 @@ void roster_said(roster *list, const char *name, int64_t trip_us)
     roster_device *device = place(list, known ? known->stream : stream);
     if (!device)
         return;
-    copy(device->name, ROSTER_NAME_MAX, name, strlen(name));
+    copy(device->name, CLI_NAME_MAX, name, strlen(name));
     device->heard_at = cli_run_now();
     if (trip_us < 0)
         return;
@@ -97,23 +116,11 @@ void roster_said(roster *list, const char *name, int64_t trip_us)
     device->answered_at = device->heard_at;
 }
 
-void roster_owns_key(roster *list, const uint8_t *stream, const char *name)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (memcmp(list->devices[i].stream, stream, sizeof list->devices[i].stream) == 0) {
-            copy(list->devices[i].name, ROSTER_NAME_MAX, name, strlen(name));
-            list->devices[i].own_key = true;
-        }
-}
-
 /* ---- Looking ------------------------------------------------------------------------------------ */
 
 const roster_device *roster_of_stream(const roster *list, const uint8_t *stream)
 {
-    for (size_t i = 0; i < list->count; i++)
-        if (memcmp(list->devices[i].stream, stream, sizeof list->devices[i].stream) == 0)
-            return &list->devices[i];
-    return NULL;
+    return of_stream(list, stream);
 }
 
 const roster_device *roster_find(const roster *list, const char *name)
@@ -162,4 +169,23 @@ const char *roster_text(const char *text, const char *otherwise, char *out)
     for (char *p = out; *p; p++)
         *p = *p == '\n' || *p == '\t' ? '?' : *p;
     return *out ? out : otherwise;
+}
+
+int roster_width(const roster *list, bool gone_too)
+{
+    int width = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if ((gone_too || !list->devices[i].gone) && (int)strlen(list->devices[i].name) > width)
+            width = (int)strlen(list->devices[i].name);
+    return width;
+}
+
+size_t roster_line(const roster_device *device, int width, const char *heard, char out[ROSTER_LINE_SIZE])
+{
+    char name[4 * CLI_NAME_MAX + 1], version[4 * ROSTER_VERSION_MAX + 1], trip[32] = "-";
+    if (device->trip_us >= 0)
+        snprintf(trip, sizeof trip, "%.1f ms", (double)device->trip_us / 1000);
+    return (size_t)snprintf(out, ROSTER_LINE_SIZE, "%-*s  %9s   %s%s%s\n", width,
+                            roster_text(device->name, "?", name), trip, heard,
+                            roster_text(device->version, "-", version), device->own_key ? " (own key)" : "");
 }

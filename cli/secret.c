@@ -25,6 +25,14 @@ bool cli_load_key(const char *path, mqtt_e2e_config *config)
     return true;
 }
 
+bool cli_device_key(const mqtt_e2e_config *config, const char *name, uint8_t key[32])
+{
+    mqtt_e2e_status status = mqtt_e2e_device_key(&mqtt_e2e_openssl, config->key, config->key_len, name, key);
+    if (status != MQTT_E2E_OK)
+        cli_error("cannot derive a key for the device '%s': %s", name, mqtt_e2e_status_text(status));
+    return status == MQTT_E2E_OK;
+}
+
 static int from_environment(const char *command, const char *name, char *out, size_t size)
 {
     const char *value = getenv(name);

@@ -129,12 +129,6 @@ const shell_way shell_protocol = {shell_devices_open, shell_line,       shell_li
 
 /* ---- The run ------------------------------------------------------------------------------------ */
 
-static void on_asked(mqtt_e2e_client *client, const mqtt_e2e_id *id, void *of, void *context)
-{
-    (void)client, (void)context;
-    remote_call_asked(of, id);
-}
-
 static void on_published(mqtt_e2e_client *client, uint64_t ticket, const mqtt_e2e_error *error, void *context)
 {
     (void)client, (void)ticket, (void)context;
@@ -147,16 +141,13 @@ static int run(shell_state *shell, cli_options *options)
     TAILQ_INIT(&shell->calls);
     shell->way = &shell_protocol;
     shell->editing = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    options->client.on_asked = on_asked;
+    remote_options(&options->client);
     options->client.on_published = on_published;
     if (options->client.session.profile == MQTT_E2E_PROFILE_TOIT) {
         shell->way = &shell_toit;
         options->devices = "none";
-    } else {
-        options->client.session.floor_given = true; /* see request.c */
-        options->client.session.floor_ms = 0;
+        options->client.session.floor_given = false; /* what came before is no answer */
     }
-    options->client.session.longest_packet = 128 * 1024;
     shell->run.code = CLI_FAILED;
     if (cli_fleet_names(&shell->fleet, options) && cli_run_start(&shell->run, options, CLI_ONCE_CONNECTED) &&
         shell->way->start(shell) && (!shell->editing || shell_edit_open(shell))) {

@@ -47,7 +47,7 @@ typedef TAILQ_HEAD(shell_calls, shell_call) shell_calls;
 
 /* Packets of a device that were refused; "": answers, whosever they are. */
 typedef struct {
-    char device[REMOTE_NAME_MAX + 1];
+    char device[CLI_NAME_MAX + 1];
     uint64_t count;
     int64_t at; /* the last one, by cli_run_now */
     char text[512];
@@ -55,7 +55,7 @@ typedef struct {
 
 /* What a device can be asked for, from its `help`. */
 typedef struct {
-    char device[REMOTE_NAME_MAX + 1];
+    char device[CLI_NAME_MAX + 1];
     char *names; /* a NUL after each, another one at the end; NULL: not known yet */
 } shell_names;
 
@@ -64,10 +64,10 @@ struct shell_state {
     const shell_way *way;
     shell_calls calls;
     size_t call_count;
-    char use[REMOTE_NAME_MAX + 1]; /* "": none */
-    int code;                      /* of the last command that ended */
-    bool editing;                  /* there is a terminal */
-    bool over;                     /* quit */
+    char use[CLI_NAME_MAX + 1]; /* "": none */
+    int code;                   /* of the last command that ended */
+    bool editing;               /* there is a terminal */
+    bool over;                  /* quit */
     bool asking,
         listing; /* all are to be asked for a ping once we hear what they announce; and listed then */
     bool asked, greeted;
@@ -133,6 +133,9 @@ bool shell_devices_open(shell_state *shell); /* false: told */
 void shell_devices_free(shell_state *shell);
 /* Right after the start: waits until those are heard of that have keys of their own, if a broker is connected. */
 void shell_devices_settle(shell_state *shell);
+/* Remembers a packet that was refused: of a device, or ("") an answer. And the last one since a time; NULL: none. */
+void shell_refusal_add(shell_state *shell, const char *device, size_t len, const mqtt_e2e_delivery *delivery);
+const shell_refusal *shell_refusal_of(const shell_state *shell, const char *device, int64_t since);
 /* Asks all for a ping, now or when that is possible, and lists who is there. */
 void shell_devices_ask(shell_state *shell, bool list);
 void shell_devices_turn(shell_state *shell);
@@ -171,7 +174,7 @@ void shell_history_add(const char *line);
 
 /* What may stand where the last word of `line` is: common to all that fit, to be added, in `more`; and those, one behind
  * the other with two blanks between, in `all`. Returns how many fit. */
-size_t shell_complete(shell_state *shell, const char *line, size_t len, char more[REMOTE_NAME_MAX + 2],
+size_t shell_complete(shell_state *shell, const char *line, size_t len, char more[CLI_NAME_MAX + 2],
                       char *all, size_t size);
 
 #endif

@@ -10,7 +10,7 @@ typedef struct {
     const char *word; /* what is there of it */
     size_t len;
     size_t fit;
-    char common[REMOTE_NAME_MAX + 2]; /* to all that fit */
+    char common[CLI_NAME_MAX + 2]; /* to all that fit */
     char *all;
     size_t used, size;
 } search;
@@ -67,11 +67,11 @@ static void offer_own(search *s, const shell_state *shell)
 }
 
 /* The word before the one that is to be completed, if that is the second one; else "". */
-static void first_word(const char *line, size_t len, char out[REMOTE_NAME_MAX + 2])
+static void first_word(const char *line, size_t len, char out[CLI_NAME_MAX + 2])
 {
     size_t word = strcspn(line, " ");
     *out = '\0';
-    if (word >= len || word > REMOTE_NAME_MAX + 1 || memchr(line + word, ' ', len - word) == NULL)
+    if (word >= len || word > CLI_NAME_MAX + 1 || memchr(line + word, ' ', len - word) == NULL)
         return;
     for (size_t i = word; i < len; i++)
         if (line[i] != ' ' && memchr(line + i, ' ', len - i))
@@ -80,11 +80,11 @@ static void first_word(const char *line, size_t len, char out[REMOTE_NAME_MAX + 
     out[word] = '\0';
 }
 
-size_t shell_complete(shell_state *shell, const char *line, size_t len, char more[REMOTE_NAME_MAX + 2],
+size_t shell_complete(shell_state *shell, const char *line, size_t len, char more[CLI_NAME_MAX + 2],
                       char *all, size_t size)
 {
     size_t start = len;
-    char first[REMOTE_NAME_MAX + 2];
+    char first[CLI_NAME_MAX + 2];
     *more = *all = '\0';
     while (len > 0 && *line == ' ') {
         line++;
@@ -108,10 +108,10 @@ size_t shell_complete(shell_state *shell, const char *line, size_t len, char mor
     } else if (shell->way == &shell_protocol && strcmp(first, "use") == 0) {
         offer_devices(&s, shell);
     } else if (shell->way == &shell_protocol && first[0] == '@' &&
-               remote_is_name(first + 1, strlen(first + 1))) {
+               cli_is_name(first + 1, strlen(first + 1))) {
         offer_commands(&s, shell, first + 1);
     }
     if (s.fit > 0)
-        snprintf(more, REMOTE_NAME_MAX + 2, "%s%s", s.common + s.len, s.fit == 1 ? " " : "");
+        snprintf(more, CLI_NAME_MAX + 2, "%s%s", s.common + s.len, s.fit == 1 ? " " : "");
     return s.fit;
 }

@@ -7,24 +7,6 @@
 
 enum { HEARD_MS = 200, SETTLED_MS = 300, LEARN_MS = 3000, PATIENCE_MS = 10000 };
 
-static bool ready(const remote_call *call, uint8_t type)
-{
-    (void)call, (void)type;
-    return true;
-}
-
-static bool pass_over(remote_call *call, remote_answer *answer, const mqtt_e2e_part *part)
-{
-    (void)call, (void)answer, (void)part;
-    return true;
-}
-
-static bool ends(remote_call *call, remote_answer *answer)
-{
-    (void)call, (void)answer;
-    return true;
-}
-
 /* ---- Refusals ----------------------------------------------------------------------------------- */
 
 static shell_refusal *refusal_place(shell_state *shell, const char *device, size_t len)
@@ -42,29 +24,31 @@ static shell_refusal *refusal_place(shell_state *shell, const char *device, size
     return oldest;
 }
 
-static void on_refused(void *run, const mqtt_e2e_delivery *delivery)
+void shell_refusal_add(shell_state *shell, const char *device, size_t len, const mqtt_e2e_delivery *delivery)
 {
-    static const char device[] = "device/", reply[] = "~reply/";
-    shell_state *shell = run;
-    const char *topic = delivery->message->topic.data;
-    size_t len = delivery->message->topic.len, skip = sizeof device - 1;
     uint32_t skew = shell->run.options->client.session.clock_skew_ms;
-    shell_refusal *r = NULL;
     if (delivery->status == MQTT_E2E_REPLAY || delivery->status == MQTT_E2E_OWN)
         return; /* copies */
-    if (topic && len > skip && memcmp(topic, device, skip) == 0 && remote_is_name(topic + skip, len - skip))
-        r = refusal_place(shell, topic + skip, len - skip);
-    else if (topic && len > sizeof reply - 1 && memcmp(topic, reply, sizeof reply - 1) == 0)
-        r = refusal_place(shell, "", 0);
-    if (!r)
-        return;
+    shell_refusal *r = refusal_place(shell, device, len);
     size_t n = (size_t)snprintf(r->text, sizeof r->text, "%s: ", mqtt_e2e_status_text(delivery->status));
     cli_refused_text(shell->run.client, delivery, skew, r->text + n, sizeof r->text - n);
     r->count++;
     r->at = cli_run_now();
 }
 
-static const shell_refusal *refusal_of(const shell_state *shell, const char *device, int64_t since)
+static void on_refused(void *run, const mqtt_e2e_delivery *delivery)
+{
+    static const char device[] = "device/", reply[] = "~reply/";
+    shell_state *shell = run;
+    const char *topic = delivery->message->topic.data;
+    size_t len = delivery->message->topic.len, skip = sizeof device - 1;
+    if (topic && len > skip && memcmp(topic, device, skip) == 0 && cli_is_name(topic + skip, len - skip))
+        shell_refusal_add(shell, topic + skip, len - skip, delivery);
+    else if (topic && len > sizeof reply - 1 && memcmp(topic, reply, sizeof reply - 1) == 0)
+        shell_refusal_add(shell, "", 0, delivery);
+}
+
+const shell_refusal *shell_refusal_of(const shell_state *shell, const char *device, int64_t since)
 {
     for (size_t i = 0; i < SHELL_REFUSALS; i++) {
         const shell_refusal *r = &shell->refusals[i];
@@ -77,7 +61,7 @@ static const shell_refusal *refusal_of(const shell_state *shell, const char *dev
 void shell_devices_why(const shell_state *shell, const shell_call *call)
 {
     const char *name = call->call.device;
-    const shell_refusal *answer = refusal_of(shell, "", call->call.made_at), *said;
+    const shell_refusal *answer = shell_refusal_of(shell, "", call->call.made_at), *said;
     const roster_device *device = roster_find(&shell->heard, name);
     char ago[32], every[32];
     if (answer)
@@ -91,7 +75,7 @@ void shell_devices_why(const shell_state *shell, const shell_call *call)
         cli_hint("%s has a key of its own, of which was heard only now: give the command again", name);
         return;
     }
-    said = refusal_of(shell, name, device ? device->heard_at : 0);
+    said = shell_refusal_of(shell, name, device ? device->heard_at : 0);
     if (said)
         cli_hint("what %s says of itself is refused: %s", name, said->text);
     if (!device && !said && !answer)
@@ -116,7 +100,7 @@ static void on_announced(mqtt_e2e_client *client, const mqtt_e2e_delivery *deliv
 {
     shell_state *shell = context;
     (void)client;
-    roster_announced(&shell->heard, delivery->message);
+    roster_announced(&shell->heard, delivery->message, NULL);
 }
 
 static void on_own_announced(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery, void *context)
@@ -124,20 +108,17 @@ static void on_own_announced(mqtt_e2e_client *client, const mqtt_e2e_delivery *d
     const cli_fleet_device *device = context;
     shell_state *shell = device->fleet->context;
     (void)client;
-    roster_announced(&shell->heard, delivery->message);
-    roster_owns_key(&shell->heard, delivery->message->id.stream, device->name);
+    roster_announced(&shell->heard, delivery->message, device->name);
 }
 
 static bool pong(remote_call *call, remote_answer *answer, const mqtt_e2e_bytes *text)
 {
     shell_state *shell = ((const shell_call *)call->owner)->shell;
-    roster_answered(&shell->heard, answer->stream, text, cli_run_now_us() - call->sent_us);
-    if (call->key_name)
-        roster_owns_key(&shell->heard, answer->stream, call->key_name);
+    roster_answered(&shell->heard, answer->stream, text, cli_run_now_us() - call->sent_us, call->key_name);
     return true;
 }
 
-static const remote_sink ping_sink = {ready, pass_over, pong, ends};
+static const remote_sink ping_sink = {.plain = pong};
 
 static void on_open(cli_fleet_device *device, void *context)
 {
@@ -233,28 +214,25 @@ static bool has_settled(const shell_state *shell, const remote_call *ping)
            cli_run_now() - ping->new_at >= SETTLED_MS;
 }
 
+static void list_device(const roster_device *device, int width)
+{
+    char line[ROSTER_LINE_SIZE], when[48], column[64], ago[32];
+    int64_t silent = cli_run_now() - device->heard_at;
+    if (device->gone || silent > SHELL_PING_MS)
+        snprintf(when, sizeof when, "%s%s ago", device->gone ? "gone " : "",
+                 shell_span(silent - silent % 1000, ago));
+    else
+        strcpy(when, "now");
+    snprintf(column, sizeof column, "%-12s   ", when);
+    cli_put(line, roster_line(device, width, column, line));
+}
+
 void shell_devices_list(shell_state *shell)
 {
-    int width = 0;
     roster_sort(&shell->heard);
+    int width = roster_width(&shell->heard, true);
     for (size_t i = 0; i < shell->heard.count; i++)
-        if ((int)strlen(shell->heard.devices[i].name) > width)
-            width = (int)strlen(shell->heard.devices[i].name);
-    for (size_t i = 0; i < shell->heard.count; i++) {
-        const roster_device *d = &shell->heard.devices[i];
-        char name[4 * ROSTER_NAME_MAX + 1], version[4 * ROSTER_VERSION_MAX + 1], line[768];
-        char trip[32] = "-", heard[64], ago[32];
-        int64_t silent = cli_run_now() - d->heard_at;
-        if (d->trip_us >= 0)
-            snprintf(trip, sizeof trip, "%.1f ms", (double)d->trip_us / 1000);
-        snprintf(heard, sizeof heard, "%s%s%s", d->gone ? "gone " : "",
-                 silent <= SHELL_PING_MS && !d->gone ? "now" : shell_span(silent - silent % 1000, ago),
-                 silent <= SHELL_PING_MS && !d->gone ? "" : " ago");
-        int len =
-            snprintf(line, sizeof line, "%-*s  %9s   %-12s   %s%s\n", width, roster_text(d->name, "?", name),
-                     trip, heard, roster_text(d->version, "-", version), d->own_key ? " (own key)" : "");
-        cli_put(line, (size_t)len);
-    }
+        list_device(&shell->heard.devices[i], width);
     if (shell->heard.count == 0)
         cli_note(
             "no device answers, and none was heard: does one run with the same key, and is its clock right?");
@@ -342,7 +320,7 @@ static bool is_asked(const shell_state *shell, const char *device)
 
 void shell_devices_learn(shell_state *shell, const char *device)
 {
-    static const remote_sink sink = {ready, pass_over, learn, ends};
+    static const remote_sink sink = {.plain = learn};
     shell_names *names = names_of(shell, device);
     if (names && (names->names || is_asked(shell, device)))
         return;

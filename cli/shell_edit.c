@@ -26,7 +26,7 @@ static struct {
     shell_state *shell;
     EditLine *el;
     History *history;
-    char prompt[4 * REMOTE_NAME_MAX + 16];
+    char prompt[4 * CLI_NAME_MAX + 16];
     bool reading;     /* within el_gets: the line is on the terminal, */
     bool hidden;      /* or was taken away */
     bool interrupted; /* what el_gets returns was not to be */
@@ -196,7 +196,7 @@ static unsigned char on_interrupt(EditLine *el, int key)
 static unsigned char on_tab(EditLine *el, int key)
 {
     const LineInfo *line = el_line(el);
-    char more[REMOTE_NAME_MAX + 2], all[4096], visible[4 * sizeof all];
+    char more[CLI_NAME_MAX + 2], all[4096], visible[4 * sizeof all];
     size_t fit = shell_complete(edit.shell, line->buffer, (size_t)(line->cursor - line->buffer), more, all,
                                 sizeof all);
     (void)key;

@@ -16,10 +16,10 @@ static void own_devices(shell_state *shell, int count, const char **words)
 
 static bool is_device(const char *name)
 {
-    if (remote_is_name(name, strlen(name)))
+    if (cli_is_name(name, strlen(name)))
         return true;
     cli_error("'%s' can't be a device's name: up to %d bytes, no blank, '/', '+' or '#'%s", name,
-              REMOTE_NAME_MAX, strcmp(name, "all") == 0 ? "; '@all COMMAND' asks all" : "");
+              CLI_NAME_MAX, strcmp(name, "all") == 0 ? "; '@all COMMAND' asks all" : "");
     return false;
 }
 

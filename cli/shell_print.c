@@ -78,12 +78,6 @@ static const char *name_of(const remote_call *call, const remote_answer *answer)
     return device && *device->name ? device->name : "?";
 }
 
-static bool ready(const remote_call *call, uint8_t type)
-{
-    (void)call, (void)type;
-    return true;
-}
-
 static bool put(FILE *stream, const char *text, size_t len)
 {
     static char visible[4 * MQTT_E2E_PART_DATA + 1];
@@ -174,4 +168,4 @@ static bool end(remote_call *call, remote_answer *answer)
     return true;
 }
 
-const remote_sink shell_print = {ready, piece, plain, end};
+const remote_sink shell_print = {.piece = piece, .plain = plain, .end = end};

@@ -34,12 +34,12 @@ static void on_answer(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery
 {
     shell_state *shell = context;
     const mqtt_e2e_bytes *topic = &delivery->message->topic, *text = &delivery->message->payload;
-    char name[ROSTER_NAME_MAX + 1];
+    char name[CLI_NAME_MAX + 1];
     size_t skip = sizeof answers - 1, len = topic->len > skip ? topic->len - skip : 0;
     int64_t us = cli_run_now_us() - shell->toit.sent_us;
     (void)client;
-    if (len > ROSTER_NAME_MAX)
-        len = ROSTER_NAME_MAX;
+    if (len > CLI_NAME_MAX)
+        len = CLI_NAME_MAX;
     memcpy(name, (const char *)topic->data + topic->len - len, len);
     name[len] = '\0';
     roster_said(&shell->heard, name, shell->toit.until ? us : -1);
@@ -48,22 +48,12 @@ static void on_answer(mqtt_e2e_client *client, const mqtt_e2e_delivery *delivery
         put_lines(name, text->data ? text->data : "", text->len);
 }
 
-/* Why what comes from devices is refused, where it is. */
+/* What comes from devices, and is refused. */
 static void on_refused(void *run, const mqtt_e2e_delivery *delivery)
 {
-    shell_state *shell = run;
     const mqtt_e2e_bytes *topic = &delivery->message->topic;
-    uint32_t skew = shell->run.options->client.session.clock_skew_ms;
-    shell_refusal *last = &shell->refusals[0];
-    if (!topic->data || topic->len < sizeof answers ||
-        memcmp(topic->data, answers, sizeof answers - 1) != 0 || delivery->status == MQTT_E2E_REPLAY ||
-        delivery->status == MQTT_E2E_OWN)
-        return;
-    size_t n =
-        (size_t)snprintf(last->text, sizeof last->text, "%s: ", mqtt_e2e_status_text(delivery->status));
-    cli_refused_text(shell->run.client, delivery, skew, last->text + n, sizeof last->text - n);
-    last->count++;
-    last->at = cli_run_now();
+    if (topic->data && topic->len >= sizeof answers && memcmp(topic->data, answers, sizeof answers - 1) == 0)
+        shell_refusal_add(run, "", 0, delivery);
 }
 
 /* ---- What is said -------------------------------------------------------------------------------- */
@@ -178,7 +168,7 @@ static int64_t when(const shell_state *shell)
 
 static void turn(shell_state *shell)
 {
-    const shell_refusal *refused = &shell->refusals[0];
+    const shell_refusal *refused = shell_refusal_of(shell, "", shell->toit.said_at);
     char span[32];
     if (!shell->toit.until || cli_run_now() < shell->toit.until)
         return;
@@ -190,7 +180,7 @@ static void turn(shell_state *shell)
         cli_error("no answer to '%s' within %s", shell->toit.said, shell_span(patience(shell), span));
         if (!mqtt_e2e_client_connected(shell->run.client))
             cli_hint("no broker is connected");
-        else if (refused->count && refused->at >= shell->toit.said_at)
+        else if (refused)
             cli_hint("an answer came, and was refused: %s", refused->text);
     }
     shell->toit.listing = false;
