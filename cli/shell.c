@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* mqtt-e2e shell: a prompt for commands to devices. */
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
